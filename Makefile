@@ -1,0 +1,35 @@
+# Set-up and checks of segtune. `make demo` and `make test` work on a fresh machine with
+# Python 3.11 and make.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PIP = -m pip install --quiet --disable-pip-version-check
+BIN = .venv/bin
+
+.PHONY: setup demo test check peers clean
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints/segtune.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) --constraint constraints/segtune.txt --editable ".[cpu,dev]"
+	touch $@
+
+demo: setup
+	$(BIN)/segtune demo
+
+check: setup
+	scripts/check
+
+test: setup peers check
+	$(BIN)/python -m pytest -m "not (gpu or weights)" --durations=15
+
+# PaddleX, in an environment of its own because it pins older libraries.
+peers: .venv-peers/ready
+
+.venv-peers/ready: constraints/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python $(PIP) --constraint constraints/peers.txt "paddlex[base]" paddlepaddle
+	touch $@
+
+clean:
+	rm -rf .venv .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache
