@@ -27,7 +27,9 @@ class SegtuneError(Exception):
         remedy: What the user can do now.
     """
 
-    def __init__(self, problem: str, *, where: str | None = None, remedy: str | None = None) -> None:
+    def __init__(
+        self, problem: str, *, where: str | None = None, remedy: str | None = None
+    ) -> None:
         super().__init__(problem, where, remedy)
         self.problem = problem
         self.where = where

@@ -46,7 +46,11 @@ class Instances:
     def none(cls, size_hw: tuple[int, int]) -> Instances:
         """Return the instances of an image that shows none."""
         return cls(
-            np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), (), size_hw
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.float32),
+            np.zeros(0, np.int64),
+            (),
+            size_hw,
         )
 
     @property

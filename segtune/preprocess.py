@@ -77,9 +77,7 @@ class PreprocessSpec:
         height, width = resized.shape[:2]
         padded_height, padded_width = (self._padded(side) for side in (height, width))
         array = np.zeros((3, padded_height, padded_width), np.float32)
-        np.multiply(
-            resized.transpose(2, 0, 1), scale[:, None, None], out=array[:, :height, :width]
-        )
+        np.multiply(resized.transpose(2, 0, 1), scale[:, None, None], out=array[:, :height, :width])
         if any(self.mean):
             array[:, :height, :width] += offset[:, None, None]
         return array
@@ -102,7 +100,11 @@ class PreprocessSpec:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> PreprocessSpec:
         """Read what `to_json` wrote, also after a trip through a file."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in fields.items()
+        }
+        return cls(**values)
 
     def to_paddlex(self) -> list[dict[str, Any]]:
         """Return the `Preprocess` list of PaddleX's inference.yml."""

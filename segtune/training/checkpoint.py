@@ -1,8 +1,8 @@
 """Checkpoint folders: weights to use, what it takes to resume, and what both belong to.
 
-    model.safetensors      the network's state dict to evaluate and export; averaged when EMA is on
-    training.safetensors   raw weights, optimizer state, averages; absent in the best checkpoint
-    checkpoint.json        CheckpointInfo
+model.safetensors      the network's state dict to evaluate and export; averaged when EMA is on
+training.safetensors   raw weights, optimizer state, averages; absent in the best checkpoint
+checkpoint.json        CheckpointInfo
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """The folder of one run: what lies where, and which checkpoints stay.
 
-    runs/<name>-<n>/
-        recipe.yaml            the resolved recipe
-        metrics.csv            one row an epoch
-        curves.png             the same, drawn
-        train.log              what was said while training
-        train_result.json      the outcome
-        checkpoints/           step_<n>/, the newest ones, and best/
-        best_model/inference/  the exported bundle
+runs/<name>-<n>/
+    recipe.yaml            the resolved recipe
+    metrics.csv            one row an epoch
+    curves.png             the same, drawn
+    train.log              what was said while training
+    train_result.json      the outcome
+    checkpoints/           step_<n>/, the newest ones, and best/
+    best_model/inference/  the exported bundle
 """
 
 from __future__ import annotations

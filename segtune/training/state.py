@@ -77,7 +77,9 @@ def _training_arrays(state: TrainingState) -> dict[str, NDArray[Any]]:
         "optimizer": optimizer_state(state.optimizer, state.network),
         "ema": {} if state.ema is None else state.ema.state(),
     }
-    return _arrays({f"{part}:{k}": v for part, tensors in parts.items() for k, v in tensors.items()})
+    return _arrays(
+        {f"{part}:{k}": v for part, tensors in parts.items() for k, v in tensors.items()}
+    )
 
 
 def _split(arrays: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, NDArray[Any]]]:
