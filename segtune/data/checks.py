@@ -1,0 +1,86 @@
+"""Every fault of a dataset's splits, all reported at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from segtune.data import statistics
+from segtune.data.coco import CocoDataset, read_sound_records
+from segtune.data.findings import SEVERITIES, Finding, FindingLog, quote
+from segtune.data.image_rules import check_image_files
+from segtune.data.layout import SplitFiles
+from segtune.data.statistics import SplitStatistics
+from segtune.progress import Reporter
+
+
+@dataclass(frozen=True)
+class SplitCheck:
+    """What is wrong with one split, and what it consists of."""
+
+    findings: tuple[Finding, ...]
+    dataset: CocoDataset | None
+    """The records, when there is no error among the findings."""
+    statistics: SplitStatistics
+    """Over what is sound."""
+
+
+@dataclass(frozen=True)
+class SplitsCheck:
+    """The checks of both splits; what differs between them is among the findings of `val`."""
+
+    train: SplitCheck
+    val: SplitCheck
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Findings of both files, errors first."""
+        both = self.train.findings + self.val.findings
+        return tuple(sorted(both, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def check_split(annotation_file: Path, images_root: Path, *, reporter: Reporter) -> SplitCheck:
+    """Return everything that is wrong with one split; its images are decoded."""
+    log = FindingLog(annotation_file)
+    dataset = _read(images_root, log, reporter)
+    return _split_check(dataset, log)
+
+
+def check_splits(files: SplitFiles, *, reporter: Reporter) -> SplitsCheck:
+    """Return everything that is wrong with two splits and between them."""
+    train_log, val_log = FindingLog(files.train), FindingLog(files.val)
+    train = _read(files.images_root, train_log, reporter)
+    val = _read(files.images_root, val_log, reporter)
+    _compare_categories(train, val, val_log)
+    return SplitsCheck(_split_check(train, train_log), _split_check(val, val_log))
+
+
+def _read(images_root: Path, log: FindingLog, reporter: Reporter) -> CocoDataset:
+    dataset, image_entries = read_sound_records(images_root, log)
+    check_image_files(image_entries, log, reporter=reporter)
+    return dataset
+
+
+def _split_check(dataset: CocoDataset, log: FindingLog) -> SplitCheck:
+    return SplitCheck(
+        log.findings(), None if log.has_errors else dataset, statistics.count(dataset)
+    )
+
+
+def _compare_categories(train: CocoDataset, val: CocoDataset, log: FindingLog) -> None:
+    """Note in the log of `val` where its ids and names differ from those of `train`."""
+    names = {category.id: category.name for category in train.categories}
+    val_names = {category.id: category.name for category in val.categories}
+    if not names or not val_names:  # noted as such already
+        return
+    for category_id in sorted(names.keys() | val_names.keys()):
+        name, val_name = names.get(category_id), val_names.get(category_id)
+        if name == val_name:
+            continue
+        if name is None or val_name is None:
+            split, shown = ("train", name) if val_name is None else ("val", val_name)
+            detail = f"id {category_id}, {quote(shown)}, is declared in {split} only"
+            log.add("category-split-missing", "categories", detail)
+        else:
+            detail = f"id {category_id} is {quote(name)} in train, {quote(val_name)} in val"
+            log.add("category-split-name", "categories", detail)
