@@ -11,21 +11,36 @@ from segtune.progress import Reporter, Task
 
 
 class LoggingReporter:
-    """Passes everything on to another reporter and appends said lines, with time, to a file."""
+    """Passes everything on to another reporter, and keeps said lines with their time.
 
-    def __init__(self, reporter: Reporter, log: Path) -> None:
+    Lines are held until the run's folder is made, and go into its log from then on.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
+        self._held: list[str] = []
+        self._log: Path | None = None
+
+    def open_log(self, log: Path) -> None:
+        """Append what has been said so far, and all that will be, to a file."""
         self._log = log
+        self._write("".join(self._held))
+        self._held.clear()
 
     def say(self, text: str) -> None:
         """Show a line and keep it."""
         self._reporter.say(text)
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(f"{stamp}  {text}\n")
+        self._write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Task]:
-        """Show a task; only its title goes into the file when it begins."""
+        """Show a task; the log has nothing of it."""
         with self._reporter.task(title, total) as task:
             yield task
+
+    def _write(self, text: str) -> None:
+        if self._log is None:
+            self._held.append(text)
+            return
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(text)

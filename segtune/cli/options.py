@@ -1,0 +1,31 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+DeviceName = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="cpu, gpu:0, npu:0, xpu:0, mlu:0, ...")
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, help="CPU threads; default: OMP_NUM_THREADS or every core."),
+]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images per forward pass.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="ROOT",
+        help="Dataset folder with images/ and annotations/instance_{train,val}.json.",
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key, such as optimizer.lr=1e-4."),
+]
+MODEL_HELP = "Run, checkpoint or bundle folder, pipeline YAML, or models:/NAME@ALIAS."

@@ -1,0 +1,86 @@
+"""`segtune predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from segtune.cli import console, options
+from segtune.errors import RecipeError
+
+if TYPE_CHECKING:
+    from segtune.predict import Format
+
+EXIT_SOME_FAILED = 1
+
+
+def predict(
+    inputs: Annotated[list[str], typer.Argument(help="Files, folders, globs and URLs.")],
+    model: Annotated[str, typer.Option("--model", "-m", help=options.MODEL_HELP)],
+    device: options.DeviceName = "cpu",
+    threads: options.Threads = None,
+    threshold: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Keep instances with scores above it.")
+    ] = 0.5,
+    batch_size: options.BatchSize = 1,
+    save_path: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("output"),
+    formats: Annotated[
+        str, typer.Option("--format", help="Any of json, coco, overlay, with commas.")
+    ] = "json,coco,overlay",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace results that are there already.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Find instances on pictures. Exit status 1 if some of the pictures could not be read."""
+    from segtune import processor
+    from segtune.devices import parse_device
+
+    chosen = parse_device(device)
+    processor.prepare(threads)
+    from segtune.predict import predict_files
+
+    summary = predict_files(
+        model,
+        inputs,
+        device=chosen,
+        threads=threads,
+        threshold=threshold,
+        batch_size=batch_size,
+        output=save_path,
+        formats=_formats(formats),
+        overwrite=overwrite,
+        reporter=console.reporter(),
+    )
+    if as_json:
+        console.show_json(
+            {
+                "num_images": summary.num_images,
+                "num_instances": summary.num_instances,
+                "failed": [{"file": file, "reason": reason} for file, reason in summary.failed],
+                "output": str(summary.output),
+            }
+        )
+    else:
+        console.show(
+            f"{summary.num_instances} instances on {summary.num_images} pictures, "
+            f"{len(summary.failed)} not readable; results in {summary.output}"
+        )
+    if summary.failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _formats(text: str) -> list[Format]:
+    from segtune.predict import FORMATS
+
+    names = [name.strip() for name in text.split(",")]
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown:
+        raise RecipeError(
+            f"{unknown[0]!r} is not a format of results",
+            where=f"--format {text}",
+            remedy=f"use any of {', '.join(FORMATS)}, with commas",
+        )
+    return cast("list[Format]", names)

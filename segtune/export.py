@@ -1,0 +1,213 @@
+"""Use case: a network becomes a bundle, which is then compared with it on real pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+from paddle import Tensor, nn
+from paddle.static import InputSpec
+
+from segtune import masks as mask_forms
+from segtune.agreement import AgreementReport as AgreementReport
+from segtune.agreement import compare, merge
+from segtune.bundle import (
+    PADDLEX_GRAPH,
+    RAW_GRAPH,
+    WEIGHTS,
+    BundleInfo,
+    installed_versions,
+    write_info,
+)
+from segtune.devices import Device
+from segtune.errors import ExportError
+from segtune.files import atomic_folder
+from segtune.images import read_image
+from segtune.instances import Instances
+from segtune.models.conv_norm import fused_copy
+from segtune.models.segmenter import InstanceSegmenter
+from segtune.models.upstream_form import UpstreamForm
+from segtune.predictor import Predictor
+from segtune.preprocess import PreprocessSpec
+from segtune.progress import Reporter, SilentReporter
+from segtune.runtime.dygraph import DygraphBackend
+from segtune.runtime.paddle_inference import Graph, PaddleInferenceBackend
+
+COMPARED_SIDE_PX = 480  # PaddleX's form holds all masks at once, 1.2 GB for 300 of 1000 x 1000
+
+
+def as_upstream(network: nn.Layer) -> UpstreamForm:
+    """Return the layer `(image, im_shape, scale_factor) -> bbox, bbox_num, mask` of PaddleX."""
+    return UpstreamForm(network)
+
+
+def export_network(
+    network: InstanceSegmenter,
+    info: BundleInfo,
+    output: Path,
+    *,
+    images: Sequence[Path],
+    device: Device,
+    reporter: Reporter | None = None,
+) -> AgreementReport:
+    """Write a bundle, compare both its graphs with the network, and return the differences.
+
+    Args:
+        network: With the weights to export; it is left as it is.
+        info: What the network belongs to.
+        output: The bundle folder to make.
+        images: Pictures to compare on; the more instances they show, the better.
+        device: Where to compare; a CPU compares with oneDNN and without.
+        reporter: Told about every picture.
+
+    Raises:
+        ExportError: There is no picture, or the bundle does not agree with the network. Nothing
+            is left at `output`.
+        OutputError: `output` exists or cannot be written.
+        ImageError: A picture cannot be read.
+    """
+    if not images:
+        raise ExportError(
+            "there is no picture to compare the bundle with the checkpoint on",
+            where="--images",
+            remedy="name pictures like those that the model is for",
+        )
+    info = replace(info, mask_frame=network.mask_frame, versions=installed_versions())
+    with atomic_folder(output) as folder:
+        trace(network, info.preprocess, folder)
+        write_info(folder, info)
+        report = _compare_bundle(
+            network, info, folder, images, device, reporter or SilentReporter()
+        )
+        if not report.agrees:
+            raise ExportError(
+                f"the bundle does not agree with the checkpoint: {report}",
+                where=str(output),
+                remedy="report this with the checkpoint and the output of `segtune doctor`",
+            )
+    return report
+
+
+class RawForm(nn.Layer):
+    """A network as it is, in the form that is traced into a bundle's raw graph."""
+
+    def __init__(self, network: nn.Layer) -> None:
+        super().__init__()
+        self.network = network
+
+    @paddle.jit.not_to_static  # traced as it runs: Paddle's rewriting knows no `zip(strict=True)`
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return `Outputs` of network inputs (N, 3, h, w)."""
+        return tuple(self.network(image))
+
+
+def trace(network: InstanceSegmenter, spec: PreprocessSpec, folder: Path) -> None:
+    """Write both graphs of a bundle, for any batch size, and the weights that they share.
+
+    Raises:
+        ExportError: The graphs do not hold the same weights.
+    """
+    fused = fused_copy(network)
+    image = InputSpec([None, 3, *spec.size_hw], "float32", "image")
+    pairs = [InputSpec([None, 2], "float32", name) for name in ("im_shape", "scale_factor")]
+    weights = folder / WEIGHTS
+    for form, inputs, graph in (
+        (UpstreamForm(fused), [image, *pairs], folder / PADDLEX_GRAPH),
+        (RawForm(fused), [image], folder / RAW_GRAPH),
+    ):
+        form.eval()
+        traced = paddle.jit.to_static(form, input_spec=inputs, full_graph=True)
+        paddle.jit.save(traced, str(graph.with_suffix("")))
+    raw_weights = (folder / RAW_GRAPH).with_suffix(weights.suffix)
+    if raw_weights.read_bytes() != weights.read_bytes():
+        raise ExportError(
+            "the two graphs of the bundle hold different weights",
+            where=str(folder),
+            remedy="use the Paddle version of segtune's constraints, and report this",
+        )
+    raw_weights.unlink()
+
+
+class _Engine(Protocol):
+    """What predicts one picture."""
+
+    def __call__(self, image: NDArray[np.uint8]) -> Instances:
+        """Return the instances of an RGB image (H, W, 3)."""
+        ...  # pragma: no cover
+
+
+def _compare_bundle(
+    network: InstanceSegmenter,
+    info: BundleInfo,
+    folder: Path,
+    images: Sequence[Path],
+    device: Device,
+    reporter: Reporter,
+) -> AgreementReport:
+    """Return the worst differences between the network and every way to run its bundle."""
+    expect = _predict_with(info, DygraphBackend(network, device))
+    engines = list(_bundle_engines(info, folder, device))
+    reports = []
+    with reporter.task("compare bundle and checkpoint", len(images)) as task:
+        for path in images:
+            image = _shrink(read_image(path))
+            expected = expect(image)
+            one_image = merge(compare(expected, engine(image)) for engine in engines)
+            reports.append(replace(one_image, images=1, instances=len(expected)))
+            task.advance()
+    return merge(reports)
+
+
+def _bundle_engines(info: BundleInfo, folder: Path, device: Device) -> Iterator[_Engine]:
+    for onednn in (True, False) if device.kind == "cpu" else (False,):
+        yield _predict_with(info, PaddleInferenceBackend(folder, device, onednn=onednn))
+        graph = Graph(folder / PADDLEX_GRAPH, folder / WEIGHTS, device, onednn=onednn)
+        yield _predict_as_paddlex(info, graph)
+
+
+def _predict_with(info: BundleInfo, backend: DygraphBackend | PaddleInferenceBackend) -> _Engine:
+    predictor = Predictor(
+        backend, info.preprocess, info.categories, info.mask_frame, info.model_name
+    )
+    return lambda image: next(predictor.predict([image], threshold=0.0))
+
+
+def _predict_as_paddlex(info: BundleInfo, graph: Graph) -> _Engine:
+    """Return what PaddleX does with the graph, up to its choice by score."""
+
+    def predict(image: NDArray[np.uint8]) -> Instances:
+        array, geometry = info.preprocess.apply(image)
+        bbox, _, bitmaps = graph.run(
+            {
+                "image": array[None],
+                "im_shape": np.asarray([geometry.resized_hw], np.float32),
+                "scale_factor": np.asarray([geometry.scale_hw], np.float32),
+            }
+        )
+        height, width = geometry.original_hw
+        order = np.argsort(-bbox[:, 1], kind="stable")
+        return Instances(
+            bbox[order, 2:].clip(0, [width, height, width, height]).astype(np.float32),
+            bbox[order, 1],
+            bbox[order, 0].astype(np.int64),
+            mask_forms.encode_all(bitmaps[order] > 0),
+            geometry.original_hw,
+        )
+
+    return predict
+
+
+def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the image with no side above COMPARED_SIDE_PX."""
+    height, width = image.shape[:2]
+    factor = COMPARED_SIDE_PX / max(height, width)
+    if factor >= 1:
+        return image
+    size = (max(round(width * factor), 1), max(round(height * factor), 1))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,84 @@
+"""Reading a PaddleX pipeline YAML of either generation.
+
+pipeline_name: instance_segmentation          Global: {pipeline_name: instance_segmentation}
+SubModules:                                   Pipeline:
+InstanceSegmentation:                         model: /models/pens
+model_name: PP-YOLOE_seg-S                  batch_size: 1
+model_dir: /models/pens                     device: cpu
+batch_size: 1
+threshold: 0.5
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from segtune.errors import RecipeError
+
+SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """What a pipeline config says; None where it says nothing."""
+
+    model: str  # a local path or models:/ reference
+    batch_size: int | None = None
+    threshold: float | None = None
+    device: str | None = None
+
+
+def read_pipeline_config(path: Path) -> PipelineConfig:
+    """Read a pipeline config, whose relative model path starts from the working folder.
+
+    Raises:
+        RecipeError: The file is not YAML, is of another pipeline, or names no local model.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise _unusable(path, f"the pipeline config cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise _unusable(path, "the pipeline config holds no keys")
+    if "Pipeline" in document:
+        section, model_key = _mapping(document, "Pipeline", path), "model"
+    else:
+        modules = _mapping(document, "SubModules", path)
+        section, model_key = _mapping(modules, "InstanceSegmentation", path), "model_dir"
+    model = section.get(model_key)
+    if not isinstance(model, str):
+        raise _unusable(path, f"the pipeline config names no local model in {model_key}")
+    return PipelineConfig(
+        model,
+        _checked(section, "batch_size", int, path),
+        _checked(section, "threshold", (int, float), path),
+        _checked(section, "device", str, path),
+    )
+
+
+def _mapping(document: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
+    value = document.get(key)
+    if not isinstance(value, dict):
+        raise _unusable(path, f"the pipeline config has no section {key}")
+    return value
+
+
+def _checked(
+    section: dict[str, Any], key: str, kind: type | tuple[type, ...], path: Path
+) -> Any | None:
+    value = section.get(key)
+    if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+        raise _unusable(path, f"{key} of the pipeline config cannot be {value!r}")
+    return value
+
+
+def _unusable(path: Path, problem: str) -> RecipeError:
+    return RecipeError(
+        problem,
+        where=str(path),
+        remedy="write one with: segtune registry config models:/NAME@ALIAS --save-path FILE",
+    )

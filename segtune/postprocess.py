@@ -1,0 +1,171 @@
+"""Raw outputs of a network become the instances of an image, one box window at a time.
+
+The reference enlarges every probability map to the network input, sets it to zero outside the
+box, enlarges it to the image and keeps what is above 0.5. All of these steps are linear, and work
+on rows and columns apart: a mask is `rows @ probabilities @ columns.T`, where each factor is small,
+as it covers the box only. Cost follows the instances, not the picture.
+
+Shapes: R rows, H x W image, h x w network input, p x q mask map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from segtune.instances import Instances
+from segtune.masks import Rle
+from segtune.outputs import MaskFrame, Outputs
+from segtune.preprocess import Geometry
+
+MASK_THRESHOLD = 0.5  # probability, strict; as in the reference
+
+
+def split_rows(outputs: Outputs) -> list[Outputs]:
+    """Return the rows of each of the N images, in order."""
+    counts = np.asarray(outputs.counts)
+    ends = np.cumsum(counts)
+    return [
+        Outputs(
+            outputs.boxes[start:end],
+            outputs.scores[start:end],
+            outputs.labels[start:end],
+            outputs.mask_logits[start:end],
+            counts[image : image + 1],
+        )
+        for image, (start, end) in enumerate(zip(ends - counts, ends, strict=True))
+    ]
+
+
+def instances_of(
+    rows: Outputs,
+    geometry: Geometry,
+    *,
+    mask_frame: MaskFrame,
+    threshold: float = 0.0,
+    max_instances: int | None = None,
+) -> Instances:
+    """Return the instances of one image, by descending score.
+
+    Rows whose box has no area inside the image are left out, with their masks.
+
+    Args:
+        rows: Arrays of one image; boxes in pixels of the network input.
+        geometry: How the image was laid on the network input.
+        mask_frame: What the mask logits cover.
+        threshold: Scores must be above this, not equal to it.
+        max_instances: Keep so many of the highest scores; all if None.
+
+    Raises:
+        NotImplementedError: Masks inside boxes, which no network of this version returns.
+    """
+    if mask_frame is not MaskFrame.INPUT:
+        raise NotImplementedError(f"masks with frame {mask_frame.value!r}")
+    kept = np.flatnonzero(rows.scores > threshold)
+    boxes = _boxes_in_image(rows.boxes[kept], geometry)
+    has_area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    kept, boxes = kept[has_area], boxes[has_area]
+    order = np.argsort(-rows.scores[kept], kind="stable")[:max_instances]
+    kept, boxes = kept[order], boxes[order]
+    return Instances(
+        boxes,
+        rows.scores[kept].astype(np.float32),
+        rows.labels[kept].astype(np.int64),
+        tuple(_mask_of(rows.mask_logits[row], rows.boxes[row], geometry) for row in kept),
+        geometry.original_hw,
+    )
+
+
+def _boxes_in_image(boxes: NDArray[np.float32], geometry: Geometry) -> NDArray[np.float32]:
+    """Return boxes (R, 4) of the network input in pixels of the image, clipped to it."""
+    scale_h, scale_w = geometry.scale_hw
+    height, width = geometry.original_hw
+    in_image = boxes / np.asarray([scale_w, scale_h, scale_w, scale_h], np.float32)
+    return np.asarray(in_image.clip(0, [width, height, width, height]), np.float32)
+
+
+def _mask_of(logits: NDArray[np.float32], box: NDArray[np.float32], geometry: Geometry) -> Rle:
+    """Return the mask (H, W) of one row: logits (p, q), box in pixels of the network input."""
+    x1, y1, x2, y2 = (float(side) for side in box)
+    scale_h, scale_w = geometry.scale_hw
+    height, width = geometry.original_hw
+    rows = _axis_factor(y1, y2, scale_h, height, geometry.input_hw[0], logits.shape[0])
+    columns = _axis_factor(x1, x2, scale_w, width, geometry.input_hw[1], logits.shape[1])
+    window = logits[rows.cells, columns.cells]
+    probabilities = 0.5 + 0.5 * np.tanh(0.5 * window)  # the sigmoid, without overflow
+    # Transposed, as COCO counts run down the columns.
+    mask = columns.weights @ (rows.weights @ probabilities).T > MASK_THRESHOLD
+    return _encode_window(mask, rows.first_pixel, columns.first_pixel, geometry.original_hw)
+
+
+@dataclass(frozen=True)
+class _AxisFactor:
+    """What the pixels of a window take from the cells of the mask map, along one axis."""
+
+    first_pixel: int  # of the window, in the image
+    cells: slice  # of the mask map
+    weights: NDArray[np.float32]  # (pixels, cells)
+
+
+def _axis_factor(
+    low: float, high: float, scale: float, num_pixels: int, num_inputs: int, num_cells: int
+) -> _AxisFactor:
+    """Join the two resizes and the crop of one axis: map to input, box low..high, input to image.
+
+    Shapes: n pixels in the window, k cells under it.
+    """
+    # An input position counts when low <= position < high; its neighbours blend it into pixels.
+    first = max(int(np.floor((low - 1.5) / scale)), 0)
+    last = min(int(np.ceil((high + 1.5) / scale)), num_pixels - 1)
+    pixels = np.arange(first, last + 1)
+    source = ((pixels + 0.5) * scale - 0.5).clip(0, num_inputs - 1)
+    below = np.floor(source)
+    above = np.minimum(below + 1, num_inputs - 1)
+    share_above = source - below
+    stride = num_inputs / num_cells
+    cell_below, cell_above = (
+        ((side + 0.5) / stride - 0.5).clip(0, num_cells - 1) for side in (below, above)
+    )
+    cells = slice(int(cell_below[0]), int(np.ceil(cell_above[-1])) + 1)
+    grid = np.arange(cells.start, cells.stop)
+    weights = np.zeros((len(pixels), len(grid)), np.float32)
+    for position, cell, share in (
+        (below, cell_below, 1 - share_above),
+        (above, cell_above, share_above),
+    ):
+        in_box = (position >= low) & (position < high)
+        hat = np.maximum(1 - np.abs(cell[:, None] - grid), 0)  # (n, k)
+        weights += hat * (in_box * share)[:, None]
+    return _AxisFactor(first, cells, weights)
+
+
+def _encode_window(
+    columns: NDArray[np.bool_], top: int, left: int, size_hw: tuple[int, int]
+) -> Rle:
+    """Return the RLE of an image that is empty but for a window, given column by column.
+
+    Args:
+        columns: The window, transposed: (window width, window height).
+        top: First row of the window in the image.
+        left: First column of the window in the image.
+        size_hw: Size of the image.
+    """
+    height, width = size_hw
+    # A line of False on either end keeps the runs of neighbouring columns apart.
+    padded = np.zeros((columns.shape[0], columns.shape[1] + 2), np.bool_)
+    padded[:, 1:-1] = columns
+    changes = np.flatnonzero(padded[:, 1:] != padded[:, :-1])
+    column, row = np.divmod(changes, columns.shape[1] + 1)
+    edges = (left + column) * height + top + row  # starts and ends of runs, alternating
+    starts, ends = edges[0::2], edges[1::2]
+    touching = np.flatnonzero(starts[1:] == ends[:-1])  # full columns side by side
+    starts, ends = np.delete(starts, touching + 1), np.delete(ends, touching)
+    edges = np.stack([starts, ends], axis=1).reshape(-1)
+    counts = np.diff(edges, prepend=0, append=height * width)
+    if counts[-1] == 0:  # as pycocotools writes a mask that ends in the last pixel
+        counts = counts[:-1]
+    encoded = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    return Rle(size=[height, width], counts=encoded["counts"].decode("ascii"))

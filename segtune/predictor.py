@@ -1,0 +1,79 @@
+"""Images become instances, over any engine that runs the network.
+
+Shapes: N images, h x w network input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segtune.categories import Categories
+from segtune.instances import Instances
+from segtune.outputs import MaskFrame, Outputs
+from segtune.postprocess import instances_of, split_rows
+from segtune.preprocess import Geometry, PreprocessSpec
+
+_Prepared = tuple[NDArray[np.float32], Geometry]
+
+
+class Backend(Protocol):
+    """An engine that runs one network."""
+
+    def run(self, images: NDArray[np.float32]) -> Outputs:
+        """Return the raw outputs, as arrays, of network inputs (N, 3, h, w)."""
+        ...  # pragma: no cover
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A network with all that turns an RGB image into instances: one home for every caller."""
+
+    backend: Backend
+    preprocess: PreprocessSpec
+    categories: Categories
+    mask_frame: MaskFrame
+    model_name: str
+
+    def predict(
+        self, images: Iterable[NDArray[np.uint8]], *, threshold: float = 0.5, batch_size: int = 1
+    ) -> Iterator[Instances]:
+        """Yield the instances of each RGB image (H, W, 3), in order, by descending score.
+
+        Images are drawn from `images` one batch at a time. Images whose network inputs differ in
+        size do not share a batch.
+
+        Args:
+            images: Of any sizes.
+            threshold: Scores must be above this.
+            batch_size: How many images may go through the network together, at least 1.
+        """
+        if batch_size < 1:
+            raise ValueError(f"a batch of {batch_size} images holds none")
+        prepared = (self.preprocess.apply(image) for image in images)
+        for batch in _batches(prepared, batch_size):
+            yield from self._predict_batch(batch, threshold)
+
+    def _predict_batch(self, batch: list[_Prepared], threshold: float) -> Iterator[Instances]:
+        outputs = self.backend.run(np.stack([array for array, _ in batch]))
+        for rows, (_, geometry) in zip(split_rows(outputs), batch, strict=True):
+            yield instances_of(rows, geometry, mask_frame=self.mask_frame, threshold=threshold)
+
+
+def _batches(prepared: Iterable[_Prepared], batch_size: int) -> Iterator[list[_Prepared]]:
+    """Group neighbours of equal array shape, up to `batch_size` of them."""
+    batch: list[_Prepared] = []
+    for array, geometry in prepared:
+        if batch and batch[0][0].shape != array.shape:
+            yield batch
+            batch = []
+        batch.append((array, geometry))
+        if len(batch) == batch_size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

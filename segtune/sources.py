@@ -1,0 +1,143 @@
+"""What a user may name as a model, opened: run, checkpoint, bundle, registered version, config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segtune import processor
+from segtune.bundle import BundleInfo, is_bundle, read_info
+from segtune.devices import Device
+from segtune.errors import CheckpointError
+from segtune.pipeline_config import SUFFIXES, read_pipeline_config
+from segtune.predictor import Predictor
+from segtune.progress import Reporter, SilentReporter
+from segtune.registry import is_model_uri, resolve_uri
+from segtune.training.checkpoint import is_checkpoint
+from segtune.training.run_folder import RunFolder, is_run_folder
+
+if TYPE_CHECKING:
+    from segtune.export import AgreementReport
+
+KINDS = "a run folder, a checkpoint, an exported bundle, a pipeline YAML, or models:/NAME@ALIAS"
+CPU = Device("cpu")
+
+
+def resolve(reference: str) -> Path:
+    """Return the checkpoint or bundle folder that `reference` means; a run means its best one.
+
+    Raises:
+        RegistryError: A registered model, version or alias is not there.
+        RecipeError: A pipeline config cannot be read.
+        CheckpointError: The path holds none of the kinds.
+    """
+    if is_model_uri(reference):
+        return resolve_uri(reference)
+    path = Path(reference)
+    if path.suffix in SUFFIXES and path.is_file():
+        return resolve(read_pipeline_config(path).model)
+    if is_checkpoint(path) or is_bundle(path):
+        return path
+    if is_run_folder(path):
+        best = RunFolder(path).best
+        if best.is_dir():
+            return best
+        raise CheckpointError(
+            f"run {path} has no evaluated checkpoint yet",
+            where=str(best),
+            remedy=f"let it train on: segtune train --resume {path}",
+        )
+    what = "holds no model" if path.exists() else "does not exist"
+    raise CheckpointError(f"{reference} {what}", where=reference, remedy=f"give {KINDS}")
+
+
+def open_predictor(
+    reference: str, *, device: Device | None = None, threads: int | None = None
+) -> Predictor:
+    """Open a model for prediction.
+
+    Args:
+        reference: A run folder, a checkpoint, a bundle, a pipeline YAML, or `models:/name@alias`.
+        device: Where to compute; default: the CPU.
+        threads: CPU threads; default: every usable core.
+
+    Raises:
+        SegtuneError: The model is not there or damaged, or the device is not there.
+    """
+    path = resolve(reference)
+    processor.prepare(threads)
+    processor.import_paddle_quietly()
+    device = device or CPU
+    if is_bundle(path):
+        return _predictor_of_bundle(path, device, threads)
+    return _predictor_of_checkpoint(path, device)
+
+
+def export_reference(
+    reference: str,
+    output: Path,
+    *,
+    images: Sequence[Path],
+    device: Device = CPU,
+    reporter: Reporter | None = None,
+) -> AgreementReport:
+    """Export a run's best checkpoint, or a checkpoint, and compare both on images.
+
+    Args:
+        reference: A run folder or a checkpoint.
+        output: The bundle folder to make.
+        images: Photographs to compare on; the more instances they show the better.
+        device: Where to compute.
+        reporter: Told about every image.
+
+    Raises:
+        CheckpointError: `reference` is neither.
+        ExportError: The bundle does not agree with the checkpoint; nothing is left at `output`.
+        OutputError: `output` exists or cannot be written.
+    """
+    path = resolve(reference)
+    if is_bundle(path):
+        raise CheckpointError(
+            f"{reference} is exported already", where=str(path), remedy="copy the folder"
+        )
+    processor.import_paddle_quietly()
+    from segtune.export import export_network
+    from segtune.training.checkpoint import load_network
+
+    network, info = load_network(path)
+    return export_network(
+        network,
+        BundleInfo.of_checkpoint(info),
+        output,
+        images=images,
+        device=device,
+        reporter=reporter or SilentReporter(),
+    )
+
+
+def _predictor_of_bundle(path: Path, device: Device, threads: int | None) -> Predictor:
+    from segtune.runtime.paddle_inference import PaddleInferenceBackend
+
+    info = read_info(path)
+    return Predictor(
+        backend=PaddleInferenceBackend(path, device, threads=threads),
+        preprocess=info.preprocess,
+        categories=info.categories,
+        mask_frame=info.mask_frame,
+        model_name=info.model_name,
+    )
+
+
+def _predictor_of_checkpoint(path: Path, device: Device) -> Predictor:
+    from segtune.runtime.dygraph import DygraphBackend
+    from segtune.training.checkpoint import load_network
+
+    network, info = load_network(path)
+    return Predictor(
+        backend=DygraphBackend(network, device),
+        preprocess=info.preprocess,
+        categories=info.categories,
+        mask_frame=network.mask_frame,
+        model_name=info.model_name,
+    )

@@ -1,0 +1,256 @@
+"""Use case: a recipe becomes a run folder with a fine-tuned, evaluated, exported model."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from segtune.bundle import BundleInfo
+from segtune.check_dataset import check_dataset
+from segtune.data.coco import read_coco
+from segtune.data.layout import locate
+from segtune.devices import Device, open_device
+from segtune.errors import CheckpointError, SegtuneError
+from segtune.export import export_network
+from segtune.progress import Reporter, SilentReporter
+from segtune.recipe import Recipe
+from segtune.recipe_files import dump_recipe, load_recipe
+from segtune.training.checkpoint import load_network, read_info
+from segtune.training.ema import Ema
+from segtune.training.job import Job
+from segtune.training.log import LoggingReporter
+from segtune.training.loop import TrainingState
+from segtune.training.optimizer import build_optimizer
+from segtune.training.result import TrainResult, write_result
+from segtune.training.run_folder import RunFolder, create_run_folder, open_run_folder
+from segtune.training.seed import seed_step
+from segtune.training.session import learn
+from segtune.training.state import restore_state
+from segtune.training.tracked import Tracking, continue_tracking, start_tracking
+from segtune.weights import fetch_weights, load_weights
+from segtune.zoo import build_model, find_spec
+
+AGREEMENT_IMAGES = 4  # photographs on which the exported bundle is compared with its checkpoint
+CPU = Device("cpu")
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What a run has come to.
+
+    Attributes:
+        run_folder: Everything the run has left.
+        mask_ap: Of the best checkpoint on the validation split, a fraction.
+        box_ap: Of the same checkpoint.
+        checkpoint: The best one.
+        bundle: The best one, exported.
+        mlflow_run_id: None when the run was not tracked.
+    """
+
+    run_folder: Path
+    mask_ap: float
+    box_ap: float
+    checkpoint: Path
+    bundle: Path
+    mlflow_run_id: str | None
+
+
+def fine_tune(
+    recipe: Recipe,
+    *,
+    base: Path | None = None,
+    runs: Path = Path("runs"),
+    run_name: str | None = None,
+    from_scratch: bool = False,
+    device: Device = CPU,
+    reporter: Reporter | None = None,
+) -> TrainSummary:
+    """Fine-tune a model as a recipe describes, and leave a new run folder.
+
+    Args:
+        recipe: The run.
+        base: What relative paths of the recipe start from; default: the working folder.
+        runs: Where run folders are made.
+        run_name: First part of the run folder's name; default: the model's.
+        from_scratch: Begin with random weights whatever the recipe says.
+        device: Where to compute.
+        reporter: Told about everything.
+
+    Raises:
+        SegtuneError: The dataset has faults, weights or the device are not there, a loss is not
+            finite, or the disk is full. Before the first step nothing has been written.
+        KeyboardInterrupt: A stop was asked for; the run can be continued.
+    """
+    log = LoggingReporter(reporter or SilentReporter())
+    recipe = _absolute(recipe, base or Path.cwd())
+    if from_scratch:
+        recipe = recipe.model_copy(update={"weights": None})
+    open_device(device)
+    job = _prepare(recipe, log)
+    state = _fresh_state(job, log)
+    _begin_with_weights(job, state, log)
+    name = run_name or recipe.model.lower()
+    folder = create_run_folder(runs, name, dump_recipe(recipe))
+    log.open_log(folder.log)
+    try:
+        tracking = start_tracking(job, folder, log)
+    except SegtuneError:
+        shutil.rmtree(folder.path)
+        raise
+    return _run(job, state, folder, tracking, device, log)
+
+
+def continue_run(
+    path: Path, *, device: Device = CPU, reporter: Reporter | None = None
+) -> TrainSummary:
+    """Continue a run that was stopped or killed, exactly where its newest checkpoint stands.
+
+    Raises:
+        CheckpointError: `path` is no run folder, or the run has ended.
+        SegtuneError: As `fine_tune`.
+        KeyboardInterrupt: A stop was asked for again.
+    """
+    folder = open_run_folder(path)
+    if folder.result.exists():
+        raise CheckpointError(
+            f"{path} has ended already",
+            where=str(folder.result),
+            remedy="start a new run; to train longer, give its recipe more epochs",
+        )
+    log = LoggingReporter(reporter or SilentReporter())
+    log.open_log(folder.log)
+    open_device(device)
+    folder.sweep()
+    job = _prepare(load_recipe(str(folder.recipe)), log)
+    state = _fresh_state(job, log)
+    checkpoints = folder.numbered_checkpoints()
+    if checkpoints:
+        restore_state(state, checkpoints[-1])
+        log.say(f"continue after step {state.step}, epoch {state.epoch}")
+    else:
+        _begin_with_weights(job, state, log)
+        log.say("no checkpoint yet: begin anew")
+    tracking = continue_tracking(job, folder, log)
+    return _run(job, state, folder, tracking, device, log)
+
+
+def _absolute(recipe: Recipe, base: Path) -> Recipe:
+    """Return the recipe with paths that mean the same from every working folder."""
+    paths = {
+        key: (base / value).resolve()
+        for key in ("root", "train", "val", "images")
+        if (value := getattr(recipe.data, key)) is not None
+    }
+    changes: dict[str, object] = {"data": recipe.data.model_copy(update=paths)}
+    if recipe.weights not in (None, "coco"):
+        changes["weights"] = str((base / str(recipe.weights)).resolve())
+    return recipe.model_copy(update=changes)
+
+
+def _prepare(recipe: Recipe, reporter: Reporter) -> Job:
+    spec = find_spec(recipe.model)
+    files = locate(recipe.data, Path.cwd())
+    dataset = check_dataset(files, reporter=reporter)
+    dataset.raise_for_errors()
+    assert dataset.fingerprint is not None, "a dataset without errors has a fingerprint"
+    preprocess = spec.preprocess
+    if recipe.image_size is not None:
+        preprocess = replace(preprocess, size_hw=recipe.image_size)
+    return Job(
+        recipe=recipe,
+        spec=spec,
+        preprocess=preprocess,
+        files=files,
+        train=read_coco(files.train, files.images_root),
+        val=read_coco(files.val, files.images_root),
+        fingerprint=dataset.fingerprint,
+        statistics=dataset.statistics,
+    )
+
+
+def _fresh_state(job: Job, reporter: Reporter) -> TrainingState:
+    """Build network, optimizer and averages; the network has random weights."""
+    seed_step(job.recipe.seed, -1)
+    network = build_model(job.spec.name, len(job.train.categories))
+    size = sum(parameter.size for parameter in network.parameters() if not parameter.stop_gradient)
+    reporter.say(
+        f"{job.spec.name}: {size / 1e6:.1f} million trainable weights, "
+        f"{len(job.train.categories)} classes, "
+        f"{len(job.train.images)} training and {len(job.val.images)} validation images"
+    )
+    optimizer = build_optimizer(network, job.recipe.optimizer)
+    averages = Ema(network, job.recipe.ema) if job.recipe.ema.decay else None
+    return TrainingState(network, optimizer, averages)
+
+
+def _begin_with_weights(job: Job, state: TrainingState, reporter: Reporter) -> None:
+    """Load what the recipe says the run begins with."""
+    weights = job.recipe.weights
+    if weights is None:
+        reporter.say("begin with random weights, as asked")
+        return
+    path = fetch_weights(job.spec, reporter=reporter) if weights == "coco" else Path(weights)
+    for line in load_weights(state.network, path).summary():
+        reporter.say(line)
+
+
+def _run(
+    job: Job,
+    state: TrainingState,
+    folder: RunFolder,
+    tracking: Tracking,
+    device: Device,
+    reporter: Reporter,
+) -> TrainSummary:
+    """Train from where the state stands to the end, then export and write the outcome."""
+    tracker = tracking.tracker
+    try:
+        learn(job, state, folder, tracker, device, reporter)
+        _export_best(job, folder, device, reporter)
+        result = _result(job, folder, tracking)
+        write_result(folder, result)
+        tracker.log_bundle(folder.bundle)
+        for file in (folder.recipe, folder.metrics, folder.curves, folder.log, folder.result):
+            tracker.log_artifact(file)
+    except KeyboardInterrupt:
+        tracker.finish("KILLED")
+        raise
+    except BaseException:
+        tracker.finish("FAILED")
+        raise
+    tracker.finish("FINISHED")
+    return TrainSummary(
+        run_folder=folder.path,
+        mask_ap=result.metrics["mask_ap"],
+        box_ap=result.metrics["box_ap"],
+        checkpoint=folder.best,
+        bundle=folder.bundle,
+        mlflow_run_id=tracking.run_id,
+    )
+
+
+def _export_best(job: Job, folder: RunFolder, device: Device, reporter: Reporter) -> None:
+    """Write the best checkpoint's bundle, unless a killed run has written it already."""
+    if folder.bundle.exists():
+        return
+    network, info = load_network(folder.best)
+    bundle_info = BundleInfo.of_checkpoint(info)
+    photographs = [record.path for record in job.val.images[:AGREEMENT_IMAGES]]
+    agreement = export_network(
+        network, bundle_info, folder.bundle, images=photographs, device=device, reporter=reporter
+    )
+    reporter.say(str(agreement))
+
+
+def _result(job: Job, folder: RunFolder, tracking: Tracking) -> TrainResult:
+    best = read_info(folder.best)
+    return TrainResult(
+        model_name=job.spec.name,
+        epochs=job.recipe.epochs,
+        best_epoch=best.epoch,
+        metrics=best.metrics,
+        dataset_fingerprint=job.fingerprint,
+        mlflow_run_id=tracking.run_id,
+        mlflow_uri=tracking.uri,
+    )

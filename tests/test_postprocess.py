@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from segtune.outputs import MaskFrame, Outputs
+from segtune.postprocess import instances_of, split_rows
+from segtune.preprocess import Geometry
+
+
+def rows_of(boxes: object, logits: NDArray[np.float32], scores: object = None) -> Outputs:
+    box_array = np.asarray(boxes, np.float32).reshape(-1, 4)
+    n = len(box_array)
+    score_array = np.linspace(0.9, 0.5, n) if scores is None else np.asarray(scores)
+    return Outputs(
+        box_array,
+        score_array.astype(np.float32),
+        np.arange(n),
+        logits,
+        np.asarray([n], np.int32),
+    )
+
+
+def square(size: int) -> Geometry:
+    """An image that enters the network as it is."""
+    return Geometry((size, size), (size, size), (size, size))
+
+
+def resize_dense(maps: NDArray[np.float64], size_hw: tuple[int, int]) -> NDArray[np.float64]:
+    """Bilinear resize of whole maps (n, h, w) with half-pixel centres, the slow plain way."""
+    for axis, size in ((1, size_hw[0]), (2, size_hw[1])):
+        length = maps.shape[axis]
+        source = ((np.arange(size) + 0.5) * (length / size) - 0.5).clip(0, length - 1)
+        low = np.floor(source).astype(int)
+        high = np.minimum(low + 1, length - 1)
+        share = (source - low).reshape((-1, 1) if axis == 1 else (-1,))
+        maps = maps.take(low, axis) * (1 - share) + maps.take(high, axis) * share
+    return maps
+
+
+def dense_probabilities(rows: Outputs, geometry: Geometry) -> NDArray[np.float64]:
+    """Probabilities (n, H, W) by the reference's own steps on whole maps."""
+    height, width = geometry.input_hw
+    maps = 1 / (1 + np.exp(-rows.mask_logits.astype(np.float64)))
+    maps = resize_dense(maps, geometry.input_hw)
+    x1, y1, x2, y2 = rows.boxes.T[:, :, None]
+    in_columns = (np.arange(width) >= x1) & (np.arange(width) < x2)
+    in_rows = (np.arange(height) >= y1) & (np.arange(height) < y2)
+    maps = maps * in_rows[:, :, None] * in_columns[:, None, :]
+    return resize_dense(maps, geometry.original_hw)
+
+
+@pytest.mark.parametrize(
+    "original_hw",
+    [(96, 128), (64, 64), (37, 201), (300, 211), (1, 1), (1, 500)],
+    ids=lambda hw: f"{hw[0]}x{hw[1]}",
+)
+def test_masks_equal_the_reference_worked_on_whole_maps(original_hw: tuple[int, int]) -> None:
+    random = np.random.default_rng(sum(original_hw))
+    geometry = Geometry(original_hw, (128, 128), (128, 128))
+    centres, halves = random.uniform(0, 128, (40, 2)), random.uniform(0.3, 60, (40, 2))
+    boxes = np.concatenate([centres - halves, centres + halves], axis=1)
+    boxes[:3] = [[0, 0, 128, 128], [-50, -9, 300, 400], [10, 20, 30, 40]]
+    logits = 4 * random.standard_normal((40, 32, 32)).astype(np.float32)
+    rows = rows_of(boxes, logits)
+
+    instances = instances_of(rows, geometry, mask_frame=MaskFrame.INPUT)
+
+    expected = dense_probabilities(rows, geometry)[instances.labels]
+    masks = instances.masks
+    clear = np.abs(expected - 0.5) > 1e-4
+    np.testing.assert_array_equal(masks[clear], (expected > 0.5)[clear])
+    assert clear.mean() > 0.99
+
+
+def test_a_mask_that_fills_the_image_is_one_run() -> None:
+    rows = rows_of([0, 0, 8, 8], np.full((1, 2, 2), 9, np.float32))
+
+    instances = instances_of(rows, square(8), mask_frame=MaskFrame.INPUT)
+
+    assert instances.masks.all()
+    full = coco_mask.encode(np.ones((8, 8), np.uint8, order="F"))
+    assert instances.rles[0] == {"size": [8, 8], "counts": full["counts"].decode()}
+
+
+def test_a_mask_is_cut_at_the_box() -> None:
+    rows = rows_of([2, 3, 5, 7], np.full((1, 2, 2), 9, np.float32))
+
+    instances = instances_of(rows, square(8), mask_frame=MaskFrame.INPUT)
+
+    expected = np.zeros((1, 8, 8), bool)
+    expected[0, 3:7, 2:5] = True
+    np.testing.assert_array_equal(instances.masks, expected)
+
+
+def test_a_mask_below_one_half_everywhere_is_empty() -> None:
+    rows = rows_of([0, 0, 8, 8], np.full((1, 2, 2), -200, np.float32))
+
+    instances = instances_of(rows, square(8), mask_frame=MaskFrame.INPUT)
+
+    assert not instances.masks.any()
+
+
+def test_boxes_are_scaled_and_clipped_to_the_image() -> None:
+    geometry = Geometry((50, 200), (100, 100), (100, 100))
+    rows = rows_of([[10, 20, 30, 40], [-5, -5, 120, 130]], np.zeros((2, 25, 25), np.float32))
+
+    instances = instances_of(rows, geometry, mask_frame=MaskFrame.INPUT)
+
+    np.testing.assert_allclose(instances.boxes, [[20, 10, 60, 20], [0, 0, 200, 50]])
+
+
+def test_rows_outside_the_image_take_their_masks_with_them() -> None:
+    logits = np.stack([np.full((2, 2), value, np.float32) for value in (9, 9, -9)])
+    rows = rows_of([[-9, 0, -1, 8], [0, 0, 8, 8], [0, 8, 8, 9]], logits)
+
+    instances = instances_of(rows, square(8), mask_frame=MaskFrame.INPUT)
+
+    assert instances.labels.tolist() == [1]
+    assert instances.masks.all()
+
+
+def test_scores_equal_to_the_threshold_are_left_out() -> None:
+    rows = rows_of([[0, 0, 8, 8]] * 3, np.zeros((3, 2, 2), np.float32), [0.25, 0.5, 0.75])
+
+    instances = instances_of(rows, square(8), mask_frame=MaskFrame.INPUT, threshold=0.5)
+
+    assert instances.scores.tolist() == [0.75]
+
+
+def test_the_best_instances_come_first_and_ties_keep_their_order() -> None:
+    rows = rows_of([[0, 0, 8, 8]] * 4, np.zeros((4, 2, 2), np.float32), [0.5, 0.75, 0.25, 0.5])
+
+    instances = instances_of(rows, square(8), mask_frame=MaskFrame.INPUT, max_instances=3)
+
+    assert instances.labels.tolist() == [1, 0, 3]
+
+
+def test_no_rows_give_no_instances() -> None:
+    rows = rows_of([], np.zeros((0, 2, 2), np.float32))
+
+    instances = instances_of(rows, square(8), mask_frame=MaskFrame.INPUT)
+
+    assert len(instances) == 0
+    assert instances.boxes.shape == (0, 4)
+    assert instances.size_hw == (8, 8)
+
+
+def test_rows_are_split_by_image_also_when_one_has_none() -> None:
+    rows = rows_of(np.arange(12).reshape(3, 4), np.zeros((3, 2, 2), np.float32))
+
+    parts = split_rows(rows._replace(counts=np.asarray([2, 0, 1], np.int32)))
+
+    assert [part.labels.tolist() for part in parts] == [[0, 1], [], [2]]
+    assert parts[1].mask_logits.shape == (0, 2, 2)
+    assert [part.counts.tolist() for part in parts] == [[2], [0], [1]]

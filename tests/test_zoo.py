@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segtune.errors import RecipeError
+from segtune.outputs import MaskFrame
+from segtune.zoo import MODELS, build_model, find_spec
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_there_are_fifteen_models_with_names_of_their_own() -> None:
+    assert len({spec.name for spec in MODELS}) == len(MODELS) == 15
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
+def test_weights_are_those_that_paddlex_starts_from(spec) -> None:  # type: ignore[no-untyped-def]
+    assert spec.weights_url == (
+        "https://paddle-model-ecology.bj.bcebos.com/paddlex/official_pretrained_model/"
+        f"{spec.name}_pretrained.pdparams"
+    )
+    assert find_spec(spec.name) is spec
+
+
+def test_r_cnn_masks_live_in_their_box_and_the_others_on_the_input() -> None:
+    frames = {"Mask R-CNN": MaskFrame.BOX}
+    for spec in MODELS:
+        assert spec.mask_frame is frames.get(spec.family, MaskFrame.INPUT)
+
+
+def test_only_the_r_cnn_without_fpn_does_not_pad() -> None:
+    scaled = [spec for spec in MODELS if spec.preprocess.keep_ratio]
+
+    assert len(scaled) == 9
+    assert [spec.name for spec in scaled if not spec.preprocess.pad_stride] == ["MaskRCNN-ResNet50"]
+
+
+@pytest.mark.parametrize("spec", [spec for spec in MODELS if spec.builder], ids=lambda s: s.name)
+def test_row_agrees_with_the_network_it_builds(spec) -> None:  # type: ignore[no-untyped-def]
+    network = build_model(spec.name)
+
+    assert network.size_divisor == spec.size_divisor
+    assert network.mask_stride == spec.mask_stride
+    assert network.mask_frame is spec.mask_frame
+    size_bytes = sum(4 * tensor.size for tensor in network.state_dict().values())
+    assert size_bytes / 1e6 == pytest.approx(spec.size_mb, abs=0.05)
+    assert (ROOT / "recipes" / spec.recipe).is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        pytest.param("PP-YOLOE-seg-S", "PP-YOLOE_seg-S", id="a wrong character"),
+        pytest.param("mask-rt-detr-l", "Mask-RT-DETR-L", id="a wrong case"),
+        pytest.param("xyz", "segtune models", id="nothing near"),
+    ],
+)
+def test_unknown_name_is_answered_with_the_nearest_ones(name: str, remedy: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        find_spec(name)
+
+    assert remedy in str(caught.value.remedy)
+
+
+def test_network_that_is_not_written_yet_names_one_that_works() -> None:
+    with pytest.raises(RecipeError) as caught:
+        build_model("Mask-RT-DETR-L")
+
+    assert "PP-YOLOE_seg-S" in str(caught.value.remedy)
+
+
+def test_listing_models_does_not_import_paddle() -> None:
+    code = "import sys, segtune.zoo; sys.exit('paddle' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
