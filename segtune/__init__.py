@@ -46,6 +46,8 @@ _HOMES = {
     "write_image": "segtune.images",
 }
 
+_LOADS_PADDLE = {"fine_tune"}  # at import of their module; all others when they are called
+
 __all__ = [
     "MODELS",
     "Device",
@@ -70,6 +72,10 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'segtune' has no attribute {name!r}")
+    if name in _LOADS_PADDLE:
+        from segtune.processor import import_paddle_quietly
+
+        import_paddle_quietly()
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -55,15 +55,19 @@ def prepare(threads: int | None = None) -> None:
     os.environ.setdefault("GLOG_minloglevel", "2")  # errors only
 
 
-def import_paddle_quietly() -> ModuleType:
+def import_paddle_quietly(threads: int | None = None) -> ModuleType:
     """Return the paddle module, imported for this processor and without a word on the terminal.
+
+    Args:
+        threads: As in `prepare`, which is called first.
 
     Raises:
         DependencyError: Paddle is not installed, or does not load.
+        SegtuneError: As `prepare`.
     """
+    prepare(threads)
     if "paddle" in sys.modules:
         return sys.modules["paddle"]
-    prepare()
     try:
         with _muted():
             return importlib.import_module("paddle")

@@ -30,7 +30,7 @@ and check recipes.
 Unknown keys, wrong types and contradictions are errors, and all of them are reported at once with
 their line and the nearest known key. Paths are relative to the folder in which the command runs.
 
-This page is made from `segtune/recipe.py` by `scripts/write_recipe_reference.py`.
+This page is made from `segtune/recipe.py` by `scripts/write_references.py`.
 """
 
 

@@ -66,8 +66,7 @@ def open_predictor(
         SegtuneError: The model is not there or damaged, or the device is not there.
     """
     path = resolve(reference)
-    processor.prepare(threads)
-    processor.import_paddle_quietly()
+    processor.import_paddle_quietly(threads)
     device = device or CPU
     if is_bundle(path):
         return _predictor_of_bundle(path, device, threads)

@@ -221,11 +221,11 @@ def test_a_dumped_recipe_loads_equal(name: str, tmp_path: Path) -> None:
 def test_the_shipped_schema_is_up_to_date() -> None:
     shipped = json.loads((ROOT / "recipes" / "schema.json").read_text(encoding="utf-8"))
 
-    assert shipped == recipe_schema(), "run scripts/write_recipe_reference.py"
+    assert shipped == recipe_schema(), "run scripts/write_references.py"
 
 
 def test_the_recipe_page_is_up_to_date() -> None:
     page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 
-    assert page == reference(), "run scripts/write_recipe_reference.py"
+    assert page == reference(), "run scripts/write_references.py"
     assert "| `optimizer.lr` | number > 0 | `0.001` | Peak learning rate. |" in page

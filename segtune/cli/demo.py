@@ -20,7 +20,7 @@ def demo(
     """Draw a dataset, then check, train, evaluate, export, register and predict on it."""
     from segtune import processor
 
-    processor.prepare(threads)
+    processor.import_paddle_quietly(threads)
     from segtune.demo import run_demo
 
     summary = run_demo(output, epochs=epochs, reporter=console.reporter())

@@ -27,7 +27,7 @@ def export(
 
     chosen = parse_device(device)
     pictures = [path for name in images for path in list_images(name)]
-    processor.prepare(threads)
+    processor.import_paddle_quietly(threads)
     from segtune.sources import export_reference
 
     agreement = export_reference(

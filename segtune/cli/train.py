@@ -40,7 +40,7 @@ def train(
     chosen = parse_device(device)
     if resume is not None:
         _refuse_changes(resume, recipe, overrides, data, name, from_scratch)
-        processor.prepare(threads)
+        processor.import_paddle_quietly(threads)
         from segtune.train import continue_run
 
         summary = continue_run(
@@ -56,7 +56,7 @@ def train(
                 remedy="give --recipe FILE_OR_NAME (see `segtune recipes list`), or --resume RUN",
             )
         loaded = load_recipe(recipe, [*(overrides or []), *_data_overrides(data)])
-        processor.prepare(threads)
+        processor.import_paddle_quietly(threads)
         from segtune.train import fine_tune
 
         summary = fine_tune(

@@ -14,6 +14,7 @@ from segtune.models.ppyoloe_seg.assigner import assign_by_alignment
 from segtune.models.ppyoloe_seg.head import Predictions, YoloHead
 from segtune.models.ppyoloe_seg.losses import losses_of
 from segtune.models.segmenter import InstanceSegmenter, Targets
+from segtune.models.spare_row import with_spare_row
 from segtune.outputs import MaskFrame, Outputs
 
 # Of the non-maximum suppression, as upstream's ppyoloe_seg configuration states them.
@@ -87,8 +88,7 @@ def mask_logits(predictions: Predictions, kept: Tensor) -> Tensor:
     """
     num_prototypes, num_points = predictions.coefficients.shape[1:]
     height, width = predictions.prototypes.shape[2:]
-    # One row more, left out at the end: oneDNN has no product and no slice of no rows.
-    padded = paddle.concat([kept, paddle.zeros([1], dtype=kept.dtype)])  # (R + 1,)
+    padded = with_spare_row(kept)  # (R + 1,); left out again at the end
     rows = predictions.coefficients.transpose([0, 2, 1]).reshape([-1, num_prototypes])
     coefficients = paddle.gather(rows, padded)  # (R + 1, P)
     # The batch size is read as a tensor, because an exported graph does not know it.
@@ -96,5 +96,5 @@ def mask_logits(predictions: Predictions, kept: Tensor) -> Tensor:
     own = (padded.unsqueeze(1) // num_points == images).astype(rows.dtype)  # (R + 1, N)
     placed = (own.unsqueeze(2) * coefficients.unsqueeze(1)).flatten(1)  # (R + 1, N * P)
     logits = paddle.matmul(placed, predictions.prototypes.reshape([-1, height * width]))
-    wanted = paddle.arange(paddle.shape(kept)[0])
+    wanted = paddle.arange(paddle.shape(kept)[0])  # a slice fails where it leaves no rows
     return paddle.gather(logits.reshape([-1, height, width]), wanted)

@@ -1,4 +1,4 @@
-"""Write docs/recipes.md and recipes/schema.json anew from segtune/recipe.py."""
+"""Write docs/recipes.md, recipes/schema.json and the README's table of models anew."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from segtune.files import write_text
+from segtune.model_table import with_model_table
 from segtune.recipe_files import recipe_schema
 from segtune.recipe_reference import reference
 
@@ -14,3 +15,5 @@ ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     write_text(ROOT / "docs" / "recipes.md", reference())
     write_text(ROOT / "recipes" / "schema.json", json.dumps(recipe_schema(), indent=2) + "\n")
+    readme = ROOT / "README.md"
+    write_text(readme, with_model_table(readme.read_text(encoding="utf-8")))

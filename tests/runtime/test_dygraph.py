@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segtune.devices import Device
+from segtune.errors import DeviceError
+from segtune.runtime.dygraph import DygraphBackend
+from tests.fixed_rows import FixedRows
+
+IMAGES = np.zeros((2, 3, 32, 32), np.float32)
+
+
+def test_outputs_are_arrays_of_all_images() -> None:
+    outputs = DygraphBackend(FixedRows([[1, 2, 3, 4]], []), Device("cpu")).run(IMAGES)
+
+    assert all(isinstance(array, np.ndarray) for array in outputs)
+    assert outputs.boxes.tolist() == [[1, 2, 3, 4]]
+    assert outputs.counts.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_network_is_left_in_its_mode(training: bool) -> None:
+    network = FixedRows([[1, 2, 3, 4]])
+    if training:
+        network.train()
+    else:
+        network.eval()
+
+    DygraphBackend(network, Device("cpu")).run(IMAGES)
+
+    assert network.training is training
+
+
+def test_an_absent_device_is_an_error_that_names_those_present() -> None:
+    with pytest.raises(DeviceError, match="cpu"):
+        DygraphBackend(FixedRows([]), Device("npu", 7))
