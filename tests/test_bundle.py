@@ -191,7 +191,8 @@ def test_a_config_that_cannot_be_written_is_an_error(bundle: Path, tmp_path: Pat
 def test_reading_a_bundle_never_imports_paddle(bundle: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from segtune.bundle import read_info; "
-        f"read_info(Path({str(bundle)!r})); import segtune.predictor; sys.exit('paddle' in sys.modules)"
+        f"read_info(Path({str(bundle)!r})); import segtune.predictor; "
+        "sys.exit('paddle' in sys.modules)"
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -17,9 +17,13 @@ def test_a_failure_leaves_the_old_file_and_no_part_of_the_new(tmp_path: Path) ->
     file = tmp_path / "note.txt"
     file.write_text("old")
 
-    with pytest.raises(RuntimeError), atomic_path(file) as beside:
-        beside.write_text("half")
-        raise RuntimeError("power cut")
+    def write_half() -> None:
+        with atomic_path(file) as beside:
+            beside.write_text("half")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        write_half()
 
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("note.txt", "old")]
 
@@ -46,9 +50,13 @@ def test_an_existing_folder_is_left_alone_unless_asked(tmp_path: Path) -> None:
 
 
 def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "bundle") as beside:
-        (beside / "a").write_text("1")
-        raise RuntimeError("killed")
+    def write_half() -> None:
+        with atomic_folder(tmp_path / "bundle") as beside:
+            (beside / "a").write_text("1")
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        write_half()
 
     assert list(tmp_path.iterdir()) == []
 

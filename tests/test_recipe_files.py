@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from segtune.zoo import MODELS
 
 from segtune.errors import RecipeError
 from segtune.recipe import Recipe
 from segtune.recipe_files import dump_recipe, find_recipe, list_recipes, load_recipe, recipe_schema
 from segtune.recipe_reference import reference
+from segtune.zoo import MODELS
 
 ROOT = Path(__file__).parents[1]
 MINIMAL = "model: PP-YOLOE_seg-S\n"

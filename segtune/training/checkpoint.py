@@ -99,6 +99,8 @@ def read_info(folder: Path) -> CheckpointInfo:
         ) from error
     except (OSError, ValueError) as error:
         raise _damaged(file, str(error)) from error
+    if not isinstance(fields, dict):
+        raise _damaged(file, "it holds no fields")
     found = fields.pop("format", None)
     if found != FORMAT:
         raise CheckpointError(
