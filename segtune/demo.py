@@ -26,6 +26,7 @@ from segtune.sources import open_predictor
 from segtune.train import TrainSummary, fine_tune
 
 RECIPE = "pp_yoloe_seg_s_scratch"
+EPOCHS = 20  # 240 steps, some minutes on two cores
 MODEL_NAME = "demo-things"
 ALIAS = "champion"
 THRESHOLD = 0.4
@@ -52,13 +53,13 @@ class DemoSummary:
 
 
 def run_demo(
-    output: Path, *, epochs: int | None = None, reporter: Reporter | None = None
+    output: Path, *, epochs: int = EPOCHS, reporter: Reporter | None = None
 ) -> DemoSummary:
     """Take a drawn dataset all the way to a registered model.
 
     Args:
         output: Folder of everything that is made; it must not exist.
-        epochs: Passes over the training split; default: the recipe's.
+        epochs: Passes over the training split.
         reporter: Told about every part.
 
     Raises:
@@ -89,11 +90,9 @@ def run_demo(
     return DemoSummary(report, run, version, pipeline, picture)
 
 
-def _train(output: Path, epochs: int | None, reporter: Reporter) -> TrainSummary:
-    overrides = [f"data.root={json.dumps(str(output / 'dataset'))}"]
-    if epochs is not None:
-        overrides.append(f"epochs={epochs}")
-    recipe = load_recipe(RECIPE, overrides)
+def _train(output: Path, epochs: int, reporter: Reporter) -> TrainSummary:
+    root = json.dumps(str(output / "dataset"))
+    recipe = load_recipe(RECIPE, [f"data.root={root}", f"epochs={epochs}"])
     return fine_tune(recipe, runs=output / "runs", run_name="demo", reporter=reporter)
 
 

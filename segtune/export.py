@@ -158,8 +158,8 @@ def _compare_bundle(
         for path in images:
             image = _shrink(read_image(path))
             expected = expect(image)
-            one_image = merge(compare(expected, engine(image)) for engine in engines)
-            reports.append(replace(one_image, images=1, instances=len(expected)))
+            ways = [compare(expected, engine(image)) for engine in engines]
+            reports.append(replace(merge(ways), images=1, instances=ways[0].instances))
             task.advance()
     return merge(reports)
 
@@ -191,14 +191,14 @@ def _predict_as_paddlex(info: BundleInfo, graph: Graph) -> _Engine:
             }
         )
         height, width = geometry.original_hw
-        order = np.argsort(-bbox[:, 1], kind="stable")
-        return Instances(
-            bbox[order, 2:].clip(0, [width, height, width, height]).astype(np.float32),
-            bbox[order, 1],
-            bbox[order, 0].astype(np.int64),
-            mask_forms.encode_all(bitmaps[order] > 0),
+        instances = Instances(
+            bbox[:, 2:].clip(0, [width, height, width, height]).astype(np.float32),
+            bbox[:, 1],
+            bbox[:, 0].astype(np.int64),
+            mask_forms.encode_all(bitmaps > 0),
             geometry.original_hw,
         )
+        return instances.select(np.argsort(-instances.scores, kind="stable"))
 
     return predict
 

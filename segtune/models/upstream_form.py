@@ -47,7 +47,9 @@ class UpstreamForm(nn.Layer):
             clipped; `bbox_num` (N,) int32; `mask` (R, H, W) float32 of zeros and ones.
         """
         outputs = self.network(image)
-        boxes, scores, labels, logits = (with_spare_row(rows) for rows in outputs[:4])  # (R + 1,)
+        boxes, scores, labels, logits = (
+            with_spare_row(rows) for rows in outputs[:4]
+        )  # (R + 1, ...)
         image_of_row = _image_of_row(outputs.counts, paddle.shape(scores)[0])
         sizes_hw = paddle.round(im_shape / scale_factor)  # (N, 2)
         scaled, in_image = _boxes_in_image(boxes, image_of_row, scale_factor, sizes_hw)

@@ -5,7 +5,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import paddle
 import pytest
@@ -85,7 +84,9 @@ def run_paddlex(config: Path, threshold: float, pictures: list[Path]) -> Path:
     """Return the folder with what PaddleX finds on the pictures."""
     folder = config.parent / "paddlex"
     folder.mkdir()
-    font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    from matplotlib import get_data_path  # brings the font that PaddleX would download
+
+    font = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     environment = {
         **os.environ,
         "PADDLE_PDX_LOCAL_FONT_FILE_PATH": str(font),
