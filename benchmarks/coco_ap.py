@@ -11,16 +11,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
-import csv
 import io
 import json
-import os
 import pickle
 import platform
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import astuple
@@ -30,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from machine import RESULTS, hardware, run_apart, write_csv
 from numpy.typing import NDArray
 from pycocotools import mask as mask_api
 
@@ -41,7 +38,6 @@ from segtune.instances import Instances
 ENGINES = ("pycocotools", "faster-coco-eval", "hotcoco")  # the first is the oracle
 KINDS = ("bbox", "segm")
 HEIGHT, WIDTH, CLASSES = 480, 640, 80
-RESULTS = Path(__file__).parent / "results" / "coco_ap.csv"
 
 Figures = list[float]
 Records = list[dict[str, Any]]
@@ -258,19 +254,7 @@ def measure(engine: str, kind: str, data: Path) -> dict[str, Any]:
 
 def measure_apart(engine: str, kind: str, data: Path) -> dict[str, Any]:
     """Run `measure` in a process of its own, so that peak memory is that of one engine."""
-    command = [sys.executable, __file__, "--one", engine, kind, str(data)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
-def hardware() -> str:
-    """Return processor, cores and system in one phrase."""
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return f"{names[0]}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    return run_apart([__file__, "--one", engine, kind, str(data)])
 
 
 def row(engine: str, kind: str, runs: list[dict[str, Any]], oracle: Figures) -> dict[str, Any]:
@@ -314,7 +298,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=Path("/tmp"))
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--output", type=Path, default=RESULTS / "coco_ap.csv")
     parser.add_argument("--one", nargs=3, metavar=("ENGINE", "KIND", "DATA"))
     options = parser.parse_args()
     if options.one:
@@ -335,11 +319,7 @@ def main() -> None:
     runs = [measure_apart("segtune", "both", data) for _ in range(options.runs)]
     rows.append(row("segtune", "both", runs, oracles))
     print(summary(rows[-1]), flush=True)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    with options.output.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(options.output, rows)
 
 
 if __name__ == "__main__":

@@ -19,34 +19,29 @@ itself, which it does not have in training.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import pickle
-import platform
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import cv2
 import psutil
+from machine import RESULTS, peak_memory_mb, run_apart, surroundings, write_csv
 
 from segtune.data.coco import CocoDataset, read_coco
 from segtune.data.dataset import TrainingSet
 from segtune.data.loader import BatchLoader
-from segtune.files import write_text
 from segtune.images import read_image
 from segtune.preprocess import PreprocessSpec
 from segtune.recipe import AugmentRecipe
 from segtune.scenes.dataset import draw_dataset
 
-RESULTS = Path(__file__).parent / "results" / "loader.csv"
 METHODS = ("decode", "preprocess", "transfer", "loader-0", "loader-1", "loader-2")
 BATCH_SIZE, MASK_STRIDE, NUM_PASSES = 8, 4, 5
 SPEC = PreprocessSpec()
@@ -119,8 +114,8 @@ def _timed(
         "images_per_s_min": round(min(rates), 1),
         "images_per_s_max": round(max(rates), 1),
         "cpu_ms_per_image_median": round(statistics.median(cpu_ms), 2),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "peak_memory_per_worker_mb": max(map(_peak_mb, worker_pids), default=0),
+        "peak_memory_mb": peak_memory_mb(),
+        "peak_memory_per_worker_mb": max(map(peak_memory_mb, worker_pids), default=0),
     }
 
 
@@ -128,13 +123,6 @@ def _cpu_s(worker_pids: list[int]) -> float:
     """Return the processor time that this process and its workers have used so far."""
     times = [psutil.Process(pid).cpu_times() for pid in (os.getpid(), *worker_pids)]
     return sum(used.user + used.system for used in times)
-
-
-def _peak_mb(pid: int) -> int:
-    """Return the highest resident memory that Linux has seen of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
-    return int(peak) // 1024
 
 
 def _surroundings(dataset: CocoDataset, name: str) -> dict[str, object]:
@@ -146,20 +134,8 @@ def _surroundings(dataset: CocoDataset, name: str) -> dict[str, object]:
         "largest_hw": "x".join(map(str, sizes[-1])),
         "input_hw": "x".join(map(str, SPEC.size_hw)),
         "batch_size": BATCH_SIZE,
-        "load_average": round(psutil.getloadavg()[0], 1),
-        "python": platform.python_version(),
-        "opencv": version("opencv-python-headless"),
-        "albumentations": version("albumentations"),
-        "numpy": version("numpy"),
-        "hardware": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
+        **surroundings("opencv-python-headless", "albumentations", "numpy"),
     }
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def _read(root: Path) -> CocoDataset:
@@ -170,7 +146,7 @@ def main() -> None:
     """Measure every method and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--root", type=Path, help="a dataset; default: 32 drawn scenes")
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--output", type=Path, default=RESULTS / "loader.csv")
     parser.add_argument("--method", choices=METHODS, help="measure this here, and print JSON")
     options = parser.parse_args()
     if options.method:
@@ -182,26 +158,14 @@ def main() -> None:
         )
         rows = []
         for method in METHODS:
-            finished = subprocess.run(
-                [sys.executable, __file__, "--root", str(root), "--method", method],
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-                stdout=subprocess.PIPE,
-                check=True,
+            measured = run_apart(
+                [__file__, "--root", str(root), "--method", method], OMP_NUM_THREADS="1"
             )
             name = options.root.name if options.root else "drawn scenes"
             around = _surroundings(_read(root), name)
-            rows.append({"method": method, **json.loads(finished.stdout), **around})
+            rows.append({"method": method, **measured, **around})
             print(method, rows[-1]["images_per_s_median"], "images/s")
-    _write(options.output, rows)
-
-
-def _write(path: Path, rows: list[dict[str, object]]) -> None:
-    with tempfile.TemporaryFile("w+", newline="") as table:
-        writer = csv.DictWriter(table, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        table.seek(0)
-        write_text(path, table.read())
+    write_csv(options.output, rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The exported folder: which files it has, what they say, and configs that point at it.
+"""The exported folder: which files it has and what they say.
 
 inference.json       graph in the form that PaddleX feeds and reads
 inference.pdiparams  weights of both graphs
@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import yaml
 
@@ -31,7 +31,6 @@ RAW_GRAPH = "network.json"
 INFO = "segtune.json"
 FILES = (PADDLEX_GRAPH, WEIGHTS, PADDLEX_INFO, RAW_GRAPH, INFO)
 
-PipelineSchema = Literal["paddlex3", "paddlex3beta"]
 _VERSIONED_PACKAGES = ("segtune", "paddlepaddle", "paddlepaddle-gpu")
 
 
@@ -146,48 +145,6 @@ def read_info(folder: Path) -> BundleInfo:
             where=str(file),
             remedy="export the checkpoint again",
         ) from error
-
-
-def write_pipeline_config(
-    path: Path,
-    model_dir: Path,
-    *,
-    schema: PipelineSchema = "paddlex3",
-    threshold: float | None = None,
-) -> None:
-    """Write a pipeline YAML from which PaddleX makes an instance segmentation pipeline.
-
-    Args:
-        path: The YAML file.
-        model_dir: Bundle folder; written as an absolute path, as PaddleX reads it from anywhere.
-        schema: `paddlex3` for PaddleX 3.0 and later, `paddlex3beta` for its beta versions.
-        threshold: Score threshold; default: the bundle's. PaddleX 3.7 demands the key but does
-            not apply it, the beta has none.
-
-    Raises:
-        BundleError: `model_dir` is no bundle.
-        OutputError: The file cannot be written.
-    """
-    info = read_info(model_dir)
-    place = str(model_dir.resolve())
-    if schema == "paddlex3beta":
-        document: dict[str, Any] = {
-            "Global": {"pipeline_name": "instance_segmentation"},
-            "Pipeline": {"model": place, "batch_size": 1},
-        }
-    else:
-        module = {
-            "module_name": "instance_segmentation",
-            "model_name": info.model_name,
-            "model_dir": place,
-            "batch_size": 1,
-            "threshold": info.draw_threshold if threshold is None else threshold,
-        }
-        document = {
-            "pipeline_name": "instance_segmentation",
-            "SubModules": {"InstanceSegmentation": module},
-        }
-    write_text(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
 
 
 class _Quoted(str):

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segtune.bundle import write_pipeline_config
 from segtune.check_dataset import check_dataset
 from segtune.data.coco import read_coco
 from segtune.data.layout import SplitFiles, locate_root
@@ -18,6 +17,7 @@ from segtune.errors import OutputError
 from segtune.evaluate import evaluate_model
 from segtune.evaluation.report import Report
 from segtune.images import read_image, write_image
+from segtune.pipeline_config import write_pipeline_config
 from segtune.progress import Reporter, SilentReporter
 from segtune.recipe_files import load_recipe
 from segtune.registry import RegisteredVersion, register, resolve_uri
@@ -53,13 +53,13 @@ class DemoSummary:
 
 
 def run_demo(
-    output: Path, *, epochs: int = EPOCHS, reporter: Reporter | None = None
+    output: Path, *, epochs: int | None = None, reporter: Reporter | None = None
 ) -> DemoSummary:
     """Take a drawn dataset all the way to a registered model.
 
     Args:
         output: Folder of everything that is made; it must not exist.
-        epochs: Passes over the training split.
+        epochs: Passes over the training split; default: EPOCHS.
         reporter: Told about every part.
 
     Raises:
@@ -77,7 +77,7 @@ def run_demo(
     reporter.say("2/6  check it")
     check_dataset(files, reporter=reporter).raise_for_errors()
     reporter.say("3/6  train a network from random weights on it")
-    run = _train(output, epochs, reporter)
+    run = _train(output, epochs or EPOCHS, reporter)
     reporter.say("4/6  evaluate the best checkpoint")
     report = evaluate_model(str(run.run_folder), files.val, files.images_root, reporter=reporter)
     reporter.say("5/6  register the exported bundle in MLflow")

@@ -1,4 +1,4 @@
-"""Reading a PaddleX pipeline YAML of either generation.
+"""A PaddleX pipeline YAML of either generation, read and written.
 
 pipeline_name: instance_segmentation          Global: {pipeline_name: instance_segmentation}
 SubModules:                                   Pipeline:
@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
+from segtune.bundle import read_info
 from segtune.errors import RecipeError
+from segtune.files import write_text
 
 SUFFIXES = (".yaml", ".yml")
+PipelineSchema = Literal["paddlex3", "paddlex3beta"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,48 @@ def read_pipeline_config(path: Path) -> PipelineConfig:
         _checked(section, "threshold", (int, float), path),
         _checked(section, "device", str, path),
     )
+
+
+def write_pipeline_config(
+    path: Path,
+    model_dir: Path,
+    *,
+    schema: PipelineSchema = "paddlex3",
+    threshold: float | None = None,
+) -> None:
+    """Write a pipeline YAML from which PaddleX makes an instance segmentation pipeline.
+
+    Args:
+        path: The YAML file.
+        model_dir: Bundle folder; written as an absolute path, as PaddleX reads it from anywhere.
+        schema: `paddlex3` for PaddleX 3.0 and later, `paddlex3beta` for its beta versions.
+        threshold: Score threshold; default: the bundle's. PaddleX 3.7 demands the key but does
+            not apply it, the beta has none.
+
+    Raises:
+        BundleError: `model_dir` is no bundle.
+        OutputError: The file cannot be written.
+    """
+    info = read_info(model_dir)
+    place = str(model_dir.resolve())
+    if schema == "paddlex3beta":
+        document: dict[str, Any] = {
+            "Global": {"pipeline_name": "instance_segmentation"},
+            "Pipeline": {"model": place, "batch_size": 1},
+        }
+    else:
+        module = {
+            "module_name": "instance_segmentation",
+            "model_name": info.model_name,
+            "model_dir": place,
+            "batch_size": 1,
+            "threshold": info.draw_threshold if threshold is None else threshold,
+        }
+        document = {
+            "pipeline_name": "instance_segmentation",
+            "SubModules": {"InstanceSegmentation": module},
+        }
+    write_text(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
 
 
 def _mapping(document: dict[str, Any], key: str, path: Path) -> dict[str, Any]:

@@ -61,10 +61,10 @@ def instances_of(
         max_instances: Keep so many of the highest scores; all if None.
 
     Raises:
-        NotImplementedError: Masks inside boxes, which no network of this version returns.
+        ValueError: Masks inside boxes, which no network of this version returns.
     """
     if mask_frame is not MaskFrame.INPUT:
-        raise NotImplementedError(f"masks with frame {mask_frame.value!r}")
+        raise ValueError(f"no network of this version has masks with frame {mask_frame.value!r}")
     kept = np.flatnonzero(rows.scores > threshold)
     boxes = _boxes_in_image(rows.boxes[kept], geometry)
     has_area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])

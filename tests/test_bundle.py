@@ -15,10 +15,9 @@ from segtune.bundle import (
     is_bundle,
     read_info,
     write_info,
-    write_pipeline_config,
 )
 from segtune.categories import Categories
-from segtune.errors import BundleError, OutputError
+from segtune.errors import BundleError
 from segtune.outputs import MaskFrame
 from segtune.preprocess import PreprocessSpec
 
@@ -146,46 +145,6 @@ def test_another_format_is_refused(bundle: Path) -> None:
 
     with pytest.raises(BundleError, match="format 99"):
         read_info(bundle)
-
-
-def test_the_pipeline_config_points_at_the_bundle(bundle: Path, tmp_path: Path) -> None:
-    write_pipeline_config(tmp_path / "pipeline.yaml", bundle)
-
-    assert yaml.safe_load((tmp_path / "pipeline.yaml").read_text()) == {
-        "pipeline_name": "instance_segmentation",
-        "SubModules": {
-            "InstanceSegmentation": {
-                "module_name": "instance_segmentation",
-                "model_name": "PP-YOLOE_seg-S",
-                "model_dir": str(bundle.resolve()),
-                "batch_size": 1,
-                "threshold": 0.4,
-            }
-        },
-    }
-
-
-def test_the_pipeline_config_of_the_beta(bundle: Path, tmp_path: Path) -> None:
-    write_pipeline_config(tmp_path / "pipeline.yaml", bundle, schema="paddlex3beta")
-
-    assert yaml.safe_load((tmp_path / "pipeline.yaml").read_text()) == {
-        "Global": {"pipeline_name": "instance_segmentation"},
-        "Pipeline": {"model": str(bundle.resolve()), "batch_size": 1},
-    }
-
-
-def test_no_config_is_written_for_what_is_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(BundleError):
-        write_pipeline_config(tmp_path / "pipeline.yaml", tmp_path)
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_config_that_cannot_be_written_is_an_error(bundle: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-
-    with pytest.raises(OutputError):
-        write_pipeline_config(tmp_path / "file" / "pipeline.yaml", bundle)
 
 
 def test_reading_a_bundle_never_imports_paddle(bundle: Path) -> None:

@@ -12,7 +12,10 @@ from segtune.cli import console, options
 
 def demo(
     output: Annotated[Path, typer.Option(help="Folder to make.")] = Path("demo"),
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the drawn images.")] = 20,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Passes over the drawn images; default: some minutes' worth."),
+    ] = None,
     threads: options.Threads = None,
 ) -> None:
     """Draw a dataset, then check, train, evaluate, export, register and predict on it."""

@@ -84,8 +84,8 @@ def config(
     uri: Uri = None,
 ) -> None:
     """Write a PaddleX pipeline config that points to a registered version."""
-    from segtune.bundle import write_pipeline_config
     from segtune.errors import OutputError
+    from segtune.pipeline_config import write_pipeline_config
     from segtune.registry import resolve_uri
 
     if save_path.exists():

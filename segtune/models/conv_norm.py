@@ -6,6 +6,7 @@ Shapes: N images, C channels, h x w feature map.
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -34,12 +35,12 @@ class BatchNorm(nn.BatchNorm2D):
         )
 
 
-class FusibleLayer(nn.Layer):
+class FusibleLayer(nn.Layer, ABC):
     """A layer that one convolution can stand for, once training is over."""
 
+    @abstractmethod
     def fused(self) -> FusedConv:
         """Return the convolution that computes what this layer computes in eval mode."""
-        raise NotImplementedError
 
 
 class ConvNorm(FusibleLayer):

@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from segtune.agreement import compare
-from segtune.bundle import BundleInfo, write_pipeline_config
+from segtune.bundle import BundleInfo
 from segtune.categories import Categories
 from segtune.devices import Device
 from segtune.export import export_network
@@ -21,6 +21,7 @@ from segtune.instances import Instances
 from segtune.masks import encode_all
 from segtune.models.segmenter import InstanceSegmenter
 from segtune.outputs import MaskFrame
+from segtune.pipeline_config import write_pipeline_config
 from segtune.predictor import Predictor
 from segtune.preprocess import PreprocessSpec
 from segtune.runtime.paddle_inference import PaddleInferenceBackend
