@@ -14,13 +14,11 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import astuple, replace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import cv2
 import numpy as np
 from machine import (
     RESULTS,
@@ -34,30 +32,30 @@ from machine import (
     surroundings,
     write_csv,
 )
+from network_outputs import LARGE_HW, Prepared, load_outputs, prepare
 from numpy.typing import NDArray
 
 from segtune import processor
-from segtune.bundle import BundleInfo, is_bundle, read_info, write_info
-from segtune.devices import Device
+from segtune.bundle import read_info
 from segtune.images import list_images, read_image
 from segtune.instances import Instances
 from segtune.outputs import Outputs
 from segtune.postprocess import instances_of, split_rows
-from segtune.predictor import Backend
-from segtune.preprocess import Geometry, PreprocessSpec
-from segtune.sources import resolve
+from segtune.predictor import Backend, Predictor
+from segtune.preprocess import Geometry
+from segtune.sources import open_predictor
 
-CPU = Device("cpu")
 ONEDNN, DYGRAPH = "network, oneDNN", "network, dygraph"
-LARGE_HW = (3000, 4000)
 LARGE_SUFFIX = f" of {LARGE_HW[1]} x {LARGE_HW[0]}"
 THRESHOLDS = {"postprocess, above 0.5": 0.5, "postprocess, above 0.0": 0.0}  # predict, evaluate
+ALL_STAGES = {"all of these, above 0.5": 0.5, "all of these, above 0.0": 0.0}
 STAGES = (
     "read_image",
     "preprocess",
     ONEDNN,
     DYGRAPH,
     *THRESHOLDS,
+    *ALL_STAGES,
     *(stage + LARGE_SUFFIX for stage in THRESHOLDS),
 )
 COLUMNS = {
@@ -72,74 +70,10 @@ COLUMNS = {
 }
 
 
-class Prepared(NamedTuple):
-    """What the first process leaves for the others, by name."""
-
-    bundle: str
-    checkpoint: str | None  # None where a bundle was given
-    images: list[str]
-    outputs: list[str]  # of the network, one file an image
-    large_outputs: str  # those of the enlarged image
-
-
-def prepare(reference: str, images: Sequence[Path], size: int, work: Path) -> Prepared:
-    """Trace the model at `size`, and keep what its network returns for every image."""
-    from segtune.runtime.paddle_inference import PaddleInferenceBackend
-
-    path = resolve(reference)
-    bundle = path if is_bundle(path) else _trace(path, size, work / "bundle")
-    spec = read_info(bundle).preprocess
-    if spec.size_hw != (size, size):
-        raise SystemExit(f"{bundle} has inputs of {spec.size_hw}: give its run or checkpoint")
-    backend = PaddleInferenceBackend(bundle, CPU)
-    outputs = [str(work / f"{index}.npz") for index in range(len(images))]
-    numbers_shown = [
-        _keep_outputs(backend, spec, read_image(image), file)
-        for image, file in zip(images, outputs, strict=True)
-    ]
-    richest = read_image(images[int(np.argmax(numbers_shown))])
-    enlarged = cv2.resize(richest, LARGE_HW[::-1], interpolation=cv2.INTER_CUBIC)
-    large = str(work / "large.npz")
-    _keep_outputs(backend, spec, np.asarray(enlarged, np.uint8), large)
-    checkpoint = None if is_bundle(path) else str(path)
-    return Prepared(str(bundle), checkpoint, [str(image) for image in images], outputs, large)
-
-
-def _trace(checkpoint: Path, size: int, bundle: Path) -> Path:
-    """Write a bundle of the checkpoint for square inputs of `size` pixels a side."""
-    processor.import_paddle_quietly()
-    from segtune.export import trace
-    from segtune.training.checkpoint import load_network
-
-    network, info = load_network(checkpoint)
-    spec = replace(info.preprocess, size_hw=(size, size))
-    bundle.mkdir()
-    trace(network, spec, bundle)
-    write_info(bundle, BundleInfo.of_checkpoint(replace(info, preprocess=spec)))
-    return bundle
-
-
-def _keep_outputs(
-    backend: Backend, spec: PreprocessSpec, image: NDArray[np.uint8], file: str
-) -> int:
-    """Write the network's outputs and the geometry; return how many rows are above 0.5."""
-    array, geometry = spec.apply(image)
-    outputs = backend.run(array[None])
-    np.savez(file, geometry=np.asarray(astuple(geometry)), **outputs._asdict())
-    return int((outputs.scores > 0.5).sum())
-
-
-def _load_outputs(file: str) -> tuple[Outputs, Geometry]:
-    with np.load(file) as arrays:
-        sizes = arrays["geometry"].tolist()
-        outputs = Outputs(*(arrays[name] for name in Outputs._fields))
-    return outputs, Geometry(*(tuple(size) for size in sizes))
-
-
 def measure(stage: str, prepared: Prepared, repeats: int) -> Row:
     """Return time and memory of one stage, measured in this process."""
     info = read_info(Path(prepared.bundle))
-    spec = info.preprocess
+    spec, frame = info.preprocess, info.mask_frame
 
     def read_photo(file: str) -> NDArray[np.uint8]:
         return read_image(Path(file))
@@ -150,32 +84,31 @@ def measure(stage: str, prepared: Prepared, repeats: int) -> Row:
     def postprocess(given: tuple[Outputs, Geometry], threshold: float) -> Instances:
         outputs, geometry = given
         (rows,) = split_rows(outputs)
-        return instances_of(rows, geometry, mask_frame=info.mask_frame, threshold=threshold)
+        return instances_of(rows, geometry, mask_frame=frame, threshold=threshold)
 
+    def predict(file: str, predictor: Predictor, threshold: float) -> Instances:
+        return next(predictor.predict([read_photo(file)], threshold=threshold))
+
+    photos = prepared.images
     if stage == "read_image":
-        return _measure(read_image, Path, prepared.images, repeats)
+        return _measure(read_image, Path, photos, repeats)
     if stage == "preprocess":
-        return _measure(spec.apply, read_photo, prepared.images, repeats)
+        return _measure(spec.apply, read_photo, photos, repeats)
     if stage in (ONEDNN, DYGRAPH):
-        backend = _open_backend(stage, prepared)
-        return _measure(backend.run, read_input, prepared.images, repeats)
+        return _measure(_open_backend(stage, prepared).run, read_input, photos, repeats)
+    if stage in ALL_STAGES:
+        predictor = open_predictor(prepared.bundle)
+        whole = partial(predict, predictor=predictor, threshold=ALL_STAGES[stage])
+        return _measure(whole, str, photos, repeats)
+    run = partial(postprocess, threshold=THRESHOLDS[stage.removesuffix(LARGE_SUFFIX)])
     files = [prepared.large_outputs] if stage.endswith(LARGE_SUFFIX) else prepared.outputs
-    threshold = THRESHOLDS[stage.removesuffix(LARGE_SUFFIX)]
-    return _measure(partial(postprocess, threshold=threshold), _load_outputs, files, repeats)
+    return _measure(run, load_outputs, files, repeats)
 
 
 def _open_backend(stage: str, prepared: Prepared) -> Backend:
-    processor.import_paddle_quietly()
     if stage == ONEDNN:
-        from segtune.runtime.paddle_inference import PaddleInferenceBackend
-
-        return PaddleInferenceBackend(Path(prepared.bundle), CPU)
-    from segtune.runtime.dygraph import DygraphBackend
-    from segtune.training.checkpoint import load_network
-
-    assert prepared.checkpoint is not None
-    network, _ = load_network(Path(prepared.checkpoint))
-    return DygraphBackend(network, CPU)
+        return open_predictor(prepared.bundle).backend
+    return open_predictor(str(prepared.checkpoint)).backend
 
 
 def _measure(
