@@ -14,7 +14,6 @@ import copy
 import io
 import json
 import pickle
-import platform
 import resource
 import statistics
 import time
@@ -26,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from machine import RESULTS, hardware, run_apart, write_csv
+from machine import RESULTS, run_apart, surroundings, write_csv
 from numpy.typing import NDArray
 from pycocotools import mask as mask_api
 
@@ -277,9 +276,7 @@ def row(engine: str, kind: str, runs: list[dict[str, Any]], oracle: Figures) -> 
         "largest_difference": float(np.abs(figures - np.asarray(oracle)).max()),
         "ap": runs[0]["figures"][0],
         "stdout_characters": runs[0]["stdout_characters"],
-        "python": platform.python_version(),
-        "numpy": version("numpy"),
-        "hardware": hardware(),
+        **surroundings("numpy"),
     }
 
 

@@ -87,8 +87,9 @@ def run_apart(arguments: Sequence[str], **environment: str) -> Row:
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         text=True,
-        check=True,
     )
+    if done.returncode != 0:  # it has said why
+        raise SystemExit(done.returncode)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -21,7 +21,6 @@ import numpy as np
 from machine import (
     RESULTS,
     Row,
-    forget_peak,
     peak_memory_mb,
     print_markdown,
     run_apart,
@@ -51,7 +50,7 @@ COLUMNS = {
     "10 %": "p10_ms",
     "90 %": "p90_ms",
     "times the forward pass": "times_forward",
-    "peak memory (MB)": "peak_memory_mb",
+    "peak memory by then (MB)": "peak_memory_mb",
 }
 MASK_COLUMNS = {
     "positives an image": "positives_per_image",
@@ -84,22 +83,22 @@ class Phases:
 
     Attributes:
         seconds: Of every step, by phase.
-        peaks: Most resident memory in MB while a phase ran, in any step so far.
+        peaks: Most resident memory of the process in MB up to the first end of a phase; Paddle
+            keeps the memory that it has once taken, so that later steps would not tell them apart.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {phase: [] for phase in PHASES}
-        self.peaks = dict.fromkeys(PHASES, 0)
+        self.peaks: dict[str, int] = {}
 
     def begin(self) -> None:
-        """Start the clock and the memory of the first phase."""
-        forget_peak()
+        """Start the clock of the first phase."""
         self._since = time.perf_counter()
 
     def end(self, phase: str) -> None:
-        """Keep time and memory of a phase, and start the next one."""
+        """Keep time and memory of a phase, and start the clock of the next one."""
         self.seconds[phase].append(time.perf_counter() - self._since)
-        self.peaks[phase] = max(self.peaks[phase], peak_memory_mb())
+        self.peaks.setdefault(phase, peak_memory_mb())
         self.begin()
 
     def watch(self, owner: Any, name: str, *, before: str = "", after: str = "") -> None:
@@ -141,8 +140,6 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     def step() -> None:
         train_step(state, batch, rate, seed=0)
 
-    masks = measure_masks(step, state, options.batch)
-
     phases, whole = Phases(), []
     phases.watch(state.network, "losses", before="batch to tensors", after="losses")
     phases.watch(state.network.yolo_head, "raw", after="forward")
@@ -157,9 +154,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         {"phase": phase, **spread_ms(times[WARM_UP_STEPS:]), "peak_memory_mb": phases.peaks[phase]}
         for phase, times in phases.seconds.items()
     ]
-    peak = max(phases.peaks.values())
-    rows.append({"phase": "whole step", **spread_ms(whole[WARM_UP_STEPS:]), "peak_memory_mb": peak})
-    return {"rows": rows, "masks": masks}
+    times, peak = whole[WARM_UP_STEPS:], peak_memory_mb()
+    rows.append({"phase": "whole step", **spread_ms(times), "peak_memory_mb": peak})
+    return {"rows": rows, "masks": measure_masks(step, state, options.batch)}
 
 
 def measure_masks(step: Callable[[], object], state: TrainingState, num_images: int) -> Row:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from segtune.categories import Categories
 from segtune.instances import Instances
@@ -60,8 +62,22 @@ class Predictor:
 
     def _predict_batch(self, batch: list[_Prepared], threshold: float) -> Iterator[Instances]:
         outputs = self.backend.run(np.stack([array for array, _ in batch]))
-        for rows, (_, geometry) in zip(split_rows(outputs), batch, strict=True):
-            yield instances_of(rows, geometry, mask_frame=self.mask_frame, threshold=threshold)
+        with _numpy_blas().limit(limits=1):
+            found = [
+                instances_of(rows, geometry, mask_frame=self.mask_frame, threshold=threshold)
+                for rows, (_, geometry) in zip(split_rows(outputs), batch, strict=True)
+            ]
+        yield from found
+
+
+@cache
+def _numpy_blas() -> ThreadpoolController:
+    """Return control of the threads of NumPy's OpenBLAS.
+
+    The products of post-processing are small. On two threads they compete with Paddle's, which
+    spin for a while after the network has run, and take up to six times as long.
+    """
+    return ThreadpoolController().select(internal_api="openblas")
 
 
 def _batches(prepared: Iterable[_Prepared], batch_size: int) -> Iterator[list[_Prepared]]:
