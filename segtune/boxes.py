@@ -27,6 +27,16 @@ def areas(boxes: NDArray[Float]) -> NDArray[Float]:
     return result
 
 
+def iou(first: NDArray[Float], second: NDArray[Float]) -> NDArray[Float]:
+    """Return the overlaps (n, m), 0..1, of boxes (n, 4) with boxes (m, 4)."""
+    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
+    bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = (bottom_right - top_left).clip(0).prod(axis=2)  # (n, m)
+    union = areas(first)[:, None] + areas(second)[None] - shared
+    found: NDArray[Float] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return found
+
+
 def clip(boxes: NDArray[Float], sizes_hw: NDArray[np.int64]) -> NDArray[Float]:
     """Return the parts of boxes (n, 4) on images of sizes (n, 2); outside they have no area."""
     sizes_wh = sizes_hw[:, ::-1].astype(boxes.dtype)

@@ -10,6 +10,7 @@ segtune.json         BundleInfo
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -92,8 +93,11 @@ class BundleInfo:
 
 def installed_versions() -> dict[str, str]:
     """Return the versions of the packages that shape a bundle, of those installed."""
-    names = {found.metadata["Name"].lower() for found in metadata.distributions()}
-    return {name: metadata.version(name) for name in _VERSIONED_PACKAGES if name in names}
+    versions = {}
+    for name in _VERSIONED_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def is_bundle(path: Path) -> bool:

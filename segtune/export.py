@@ -16,7 +16,7 @@ from paddle.static import InputSpec
 
 from segtune import masks as mask_forms
 from segtune.agreement import AgreementReport as AgreementReport
-from segtune.agreement import compare, merge
+from segtune.agreement import compare, merge, worst_of
 from segtune.bundle import (
     PADDLEX_GRAPH,
     RAW_GRAPH,
@@ -64,7 +64,7 @@ def export_network(
         output: The bundle folder to make.
         images: Pictures to compare on; the more instances they show, the better.
         device: Where to compare; a CPU compares with oneDNN and without.
-        reporter: Told about every picture.
+        reporter: Told about every picture, and when none showed anything to compare.
 
     Raises:
         ExportError: There is no picture, or the bundle does not agree with the network. Nothing
@@ -79,18 +79,19 @@ def export_network(
             remedy="name pictures like those that the model is for",
         )
     info = replace(info, mask_frame=network.mask_frame, versions=installed_versions())
+    reporter = reporter or SilentReporter()
     with atomic_folder(output) as folder:
         trace(network, info.preprocess, folder)
         write_info(folder, info)
-        report = _compare_bundle(
-            network, info, folder, images, device, reporter or SilentReporter()
-        )
+        report = _compare_bundle(network, info, folder, images, device, reporter)
         if not report.agrees:
             raise ExportError(
                 f"the bundle does not agree with the checkpoint: {report}",
                 where=str(output),
                 remedy="report this with the checkpoint and the output of `segtune doctor`",
             )
+    if report.instances == 0:
+        reporter.say("nothing was found on any picture, so no box and no mask was compared")
     return report
 
 
@@ -159,7 +160,7 @@ def _compare_bundle(
             image = _shrink(read_image(path))
             expected = expect(image)
             ways = [compare(expected, engine(image)) for engine in engines]
-            reports.append(replace(merge(ways), images=1, instances=ways[0].instances))
+            reports.append(worst_of(ways))
             task.advance()
     return merge(reports)
 

@@ -65,11 +65,7 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         OutputError: `path` exists and may not be replaced, or cannot be written to.
     """
     if path.exists() and not replace:
-        raise OutputError(
-            f"{path} exists already",
-            where=str(path),
-            remedy="choose another folder, or remove this one yourself",
-        )
+        raise _taken(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
@@ -80,6 +76,8 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         for file in beside.rglob("*"):
             _sync(file)
         beside.chmod(0o777 & ~_umask())
+        if path.exists() and not replace:  # made by another process in the meantime
+            raise _taken(path)
         _swap(beside, path)
         _sync(path.parent)
     except OSError as error:
@@ -95,8 +93,13 @@ def _swap(new: Path, path: Path) -> None:
         return
     old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
     path.rename(old / "was")
-    new.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        new.rename(path)
+    except OSError:
+        (old / "was").rename(path)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:
@@ -112,6 +115,14 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _taken(path: Path) -> OutputError:
+    return OutputError(
+        f"{path} exists already",
+        where=str(path),
+        remedy="choose another folder, or remove this one yourself",
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

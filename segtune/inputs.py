@@ -72,8 +72,13 @@ def _free_name(stem: str, taken: set[str]) -> str:
 def _stem(place: str) -> str:
     if not place.lower().startswith(URL_SCHEMES):
         return Path(place).stem
-    path = urllib.parse.unquote(urllib.parse.urlsplit(place).path)
-    return PurePosixPath(path).stem.replace("\\", "_") or "picture"
+    try:
+        path = urllib.parse.unquote(urllib.parse.urlsplit(place).path)
+    except ValueError as error:
+        raise ImageError(
+            f"this is no address of a picture: {error}", where=place, remedy="check its spelling"
+        ) from error
+    return PurePosixPath(path).stem.replace("\\", "_").replace("\0", "_") or "picture"
 
 
 def _download(url: str) -> NDArray[np.uint8]:

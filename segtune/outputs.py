@@ -27,6 +27,3 @@ class Outputs(NamedTuple):
     labels: Any  # (R,) int64, 0..K-1
     mask_logits: Any  # (R, h, w) float32, before the sigmoid
     counts: Any  # (N,) int32, rows of each image, in order
-
-
-OUTPUT_NAMES = Outputs._fields

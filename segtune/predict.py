@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,11 +126,19 @@ def check_output(
     """Refuse an output folder in which results would replace something.
 
     Raises:
-        OutputError: A result exists and `overwrite` is not given, or an input would be replaced.
+        OutputError: A result exists and `overwrite` is not given, an input would be replaced, or
+            two results would have one name.
     """
     targets = [path for image in images for path in _targets(image, output, formats)]
     if "coco" in formats:
         targets.append(output / COCO_RESULTS)
+    doubled = [path for path, count in Counter(targets).items() if count > 1]
+    if doubled:  # a picture called coco_results
+        raise OutputError(
+            f"two results would be called {doubled[0].name}",
+            where=str(doubled[0]),
+            remedy="rename the picture, or leave out one of the formats json and coco",
+        )
     sources = {Path(image.place).resolve() for image in images if not image.is_url}
     endangered = [path for path in targets if path.resolve() in sources]
     if endangered:

@@ -86,6 +86,12 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def default_threads() -> int:
+    """Return the threads of the CPU where none are asked for: OMP_NUM_THREADS, else every core."""
+    given = os.environ.get(THREADS_VARIABLE, "")
+    return int(given) if given.isdecimal() and int(given) > 0 else usable_cores()
+
+
 def cpu_name() -> str:
     """Return the processor's name as the system tells it."""
     for field in ("model name", "Model"):

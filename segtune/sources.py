@@ -30,13 +30,20 @@ def resolve(reference: str) -> Path:
     Raises:
         RegistryError: A registered model, version or alias is not there.
         RecipeError: A pipeline config cannot be read.
-        CheckpointError: The path holds none of the kinds.
+        CheckpointError: The path, or what a pipeline config names, is none of the kinds.
     """
     if is_model_uri(reference):
         return resolve_uri(reference)
     path = Path(reference)
     if path.suffix in SUFFIXES and path.is_file():
-        return resolve(read_pipeline_config(path).model)
+        named = read_pipeline_config(path).model
+        if Path(named).is_file():  # such as the config itself
+            raise CheckpointError(
+                f"the pipeline config names the file {named} as its model",
+                where=str(path),
+                remedy="name the folder of a bundle in it, or models:/NAME@ALIAS",
+            )
+        return resolve(named)
     if is_checkpoint(path) or is_bundle(path):
         return path
     if is_run_folder(path):
@@ -60,7 +67,7 @@ def open_predictor(
     Args:
         reference: A run folder, a checkpoint, a bundle, a pipeline YAML, or `models:/name@alias`.
         device: Where to compute; default: the CPU.
-        threads: CPU threads; default: every usable core.
+        threads: CPU threads; default: OMP_NUM_THREADS, else every usable core.
 
     Raises:
         SegtuneError: The model is not there or damaged, or the device is not there.

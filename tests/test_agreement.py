@@ -64,6 +64,16 @@ def test_another_label_is_another_instance() -> None:
     assert not compare(instances(), instances(labels=(1, 2))).agrees
 
 
+@pytest.mark.parametrize("nan_in_first", [True, False])
+def test_what_is_not_a_number_agrees_with_nothing(nan_in_first: bool) -> None:
+    pair = [instances(), instances(scores=(0.9, np.nan))]
+    if nan_in_first:
+        pair.reverse()
+
+    assert compare(*pair).worst_score == np.inf
+    assert not merge([compare(*pair), compare(instances(), instances())]).agrees
+
+
 def test_masks_that_differ_in_a_column_do_not_agree() -> None:
     cut = instances([[1, 2, 11, 12], [21, 10, 45, 38]])
     shifted = Instances(instances().boxes, cut.scores, cut.labels, cut.rles, SIZE)
@@ -85,3 +95,23 @@ def test_the_worst_of_several_reports_counts() -> None:
     reports = [AgreementReport(1, 3, 0.1, 0.0, 0.9), AgreementReport(2, 4, 0.0, 0.2, 1.0)]
 
     assert merge(reports) == AgreementReport(3, 7, 0.1, 0.2, 0.9)
+
+
+def test_an_equal_score_in_the_same_place_is_a_tie_of_suppression() -> None:
+    boxes = [[4 * i, 0, 4 * i + 3, 30] for i in range(10)]
+    scores = np.linspace(0.9, 0.5, 10)
+    # The last box has been suppressed by one that lies two pixels lower, with the same score.
+    other = [*boxes[:9], [36, 2, 39, 32]]
+
+    report = compare(instances(boxes, scores, [0] * 10), instances(other, scores, [0] * 10))
+
+    assert (report.ties, report.instances, report.worst_box_px) == (1, 10, 0.0)
+    assert not report.agrees  # one in ten is more than ties explain
+    assert AgreementReport(images=1, instances=50, ties=1).agrees
+
+
+def test_another_score_in_the_same_place_is_no_tie() -> None:
+    report = compare(instances(), instances([BOXES[0], [20, 12, 45, 38]], (0.9, 0.55)))
+
+    assert report.ties == 0
+    assert report.worst_box_px == 2.0

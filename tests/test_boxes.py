@@ -58,3 +58,24 @@ def test_box_encloses_whole_pixels(rows: slice, columns: slice, box: list[float]
     mask[rows, columns] = True
 
     assert boxes.runs_to_box(np.array(run_lengths(mask)), 8) == tuple(box)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "overlap"),
+    [
+        pytest.param([0, 0, 4, 2], [0, 0, 4, 2], 1.0, id="the same"),
+        pytest.param([0, 0, 4, 2], [2, 0, 6, 2], 1 / 3, id="half beside"),
+        pytest.param([0, 0, 4, 2], [4, 0, 8, 2], 0.0, id="touching"),
+        pytest.param([1, 1, 1, 1], [1, 1, 1, 1], 0.0, id="without area"),
+    ],
+)
+def test_overlap_is_shared_by_joint_area(
+    first: list[float], second: list[float], overlap: float
+) -> None:
+    found = boxes.iou(np.asarray([first], np.float32), np.asarray([second], np.float32))
+
+    np.testing.assert_allclose(found, [[overlap]])
+
+
+def test_no_boxes_overlap_nothing() -> None:
+    assert boxes.iou(np.zeros((0, 4)), np.zeros((3, 4))).shape == (0, 3)

@@ -12,6 +12,7 @@ import yaml
 from segtune.bundle import (
     FILES,
     BundleInfo,
+    installed_versions,
     is_bundle,
     read_info,
     write_info,
@@ -155,3 +156,13 @@ def test_reading_a_bundle_never_imports_paddle(bundle: Path) -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_broken_package_beside_ours_does_not_keep_an_export_from_its_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "left_by_pip-1.0.dist-info").mkdir()
+    (tmp_path / "left_by_pip-1.0.dist-info" / "METADATA").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert "segtune" in installed_versions()

@@ -18,6 +18,7 @@ from segtune.models.segmenter import InstanceSegmenter
 from segtune.outputs import MaskFrame, Outputs
 from segtune.postprocess import instances_of, split_rows
 from segtune.preprocess import Geometry, PreprocessSpec
+from segtune.progress import SilentReporter
 from segtune.runtime.paddle_inference import Graph
 from segtune.zoo import build_model
 from tests.fixed_rows import FixedRows
@@ -46,6 +47,16 @@ def silent_network() -> InstanceSegmenter:
     for predictor in network.yolo_head.pred_cls:
         predictor.bias.set_value(paddle.full([3], -50.0))
     return network
+
+
+class Listener(SilentReporter):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
 
 def clouds(size_hw: tuple[int, int], seed: int) -> NDArray[np.uint8]:
@@ -97,9 +108,13 @@ def test_a_bundle_of_the_real_network_agrees_with_it(tmp_path: Path, pictures: l
 def silent_bundle(tmp_path_factory: pytest.TempPathFactory, pictures: list[Path]) -> Path:
     """A bundle of a network that finds nothing; that it can be exported is half of the test."""
     folder = tmp_path_factory.mktemp("silent") / "bundle"
-    report = export_network(silent_network(), info_of(SMALL), folder, images=pictures, device=CPU)
+    listener = Listener()
+    report = export_network(
+        silent_network(), info_of(SMALL), folder, images=pictures, device=CPU, reporter=listener
+    )
     assert report.agrees
     assert report.instances == 0
+    assert ["no mask was compared" in line for line in listener.said] == [True]
     return folder
 
 
@@ -210,12 +225,20 @@ def test_a_bundle_that_disagrees_is_an_error_and_leaves_nothing(
 
 
 def test_a_fixed_network_agrees_with_its_bundle(tmp_path: Path, pictures: list[Path]) -> None:
-    network = FixedRows([[4, 4, 20, 20], [-3, 2, 9, 50]])
+    network, listener = FixedRows([[4, 4, 20, 20], [-3, 2, 9, 50]]), Listener()
 
-    report = export_network(network, info_of(SMALL), tmp_path / "out", images=pictures, device=CPU)
+    report = export_network(
+        network,
+        info_of(SMALL),
+        tmp_path / "out",
+        images=pictures,
+        device=CPU,
+        reporter=listener,
+    )
 
     assert report.instances == 4
     assert report.worst_box_px < 1e-4
+    assert listener.said == []
 
 
 def test_pictures_are_needed(tmp_path: Path) -> None:

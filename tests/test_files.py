@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from segtune.errors import OutputError
-from segtune.files import atomic_folder, atomic_path, write_text
+from segtune.files import _swap, atomic_folder, atomic_path, write_text
 
 
 def test_a_written_file_is_whole_and_nothing_lies_beside_it(tmp_path: Path) -> None:
@@ -47,6 +47,29 @@ def test_an_existing_folder_is_left_alone_unless_asked(tmp_path: Path) -> None:
     with atomic_folder(tmp_path / "bundle", replace=True) as beside:
         (beside / "new").write_text("2")
     assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "new"]
+
+
+def test_a_folder_that_another_process_makes_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    def write_beside() -> None:
+        with atomic_folder(tmp_path / "bundle") as beside:
+            (beside / "late").write_text("2")
+            (tmp_path / "bundle").mkdir()
+            (tmp_path / "bundle" / "first").write_text("1")
+
+    with pytest.raises(OutputError, match="exists already"):
+        write_beside()
+
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["bundle", "first"]
+
+
+def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "old").write_text("1")
+
+    with pytest.raises(FileNotFoundError):
+        _swap(tmp_path / "absent", tmp_path / "best")
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["best", "old"]
 
 
 def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:

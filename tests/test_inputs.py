@@ -52,6 +52,7 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         pytest.param("HTTPS://host/", "picture", id="no path"),
         pytest.param("http://host/..%2F..%2Fetc", "etc", id="no way out of the folder"),
         pytest.param("http://host/a%5Cb.png", "a_b", id="backslash"),
+        pytest.param("http://host/a%00b.png", "a_b", id="zero byte"),
     ],
 )
 def test_the_results_of_a_url_have_a_safe_name(url: str, name: str) -> None:
@@ -59,6 +60,11 @@ def test_the_results_of_a_url_have_a_safe_name(url: str, name: str) -> None:
 
     assert found == ImageInput(url, name)
     assert found.is_url
+
+
+def test_what_is_no_address_is_refused() -> None:
+    with pytest.raises(ImageError, match="no address of a picture"):
+        find_inputs(["http://[host/a.png"])
 
 
 @pytest.fixture

@@ -147,6 +147,16 @@ def test_an_input_picture_is_never_replaced(tmp_path: Path) -> None:
         check_output(images, tmp_path, ["overlay"], overwrite=True)
 
 
+def test_a_picture_called_like_the_coco_results_is_refused_where_both_are_written(
+    tmp_path: Path,
+) -> None:
+    inputs = find_inputs([_draw(tmp_path / "coco_results.png", 200)])
+
+    check_output(inputs, tmp_path / "out", ["coco", "overlay"], overwrite=False)
+    with pytest.raises(OutputError, match=r"two results would be called coco_results\.json"):
+        check_output(inputs, tmp_path / "out", ["json", "coco"], overwrite=False)
+
+
 def test_a_file_in_the_place_of_the_output_folder_is_refused(tmp_path: Path) -> None:
     picture = _draw(tmp_path / "a.png", 0)
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from segtune.errors import SegtuneError
-from segtune.processor import cpu_name, is_amd, prepare, usable_cores
+from segtune.processor import cpu_name, default_threads, is_amd, prepare, usable_cores
 
 
 def _variables(code: str, **given: str) -> dict[str, str]:
@@ -42,6 +42,15 @@ def test_threads_that_are_asked_for_go_before_the_environment() -> None:
     left = _variables("processor.prepare(1)", OMP_NUM_THREADS="3")
 
     assert left["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.parametrize("given", ["3", "", "0", "2,1", "many"])
+def test_threads_that_nobody_asks_for_are_the_users_or_every_core(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+
+    assert default_threads() == (3 if given == "3" else usable_cores())
 
 
 def test_no_threads_at_all_is_refused() -> None:

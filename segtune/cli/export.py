@@ -41,5 +41,6 @@ def export(
             ["worst box difference", f"{agreement.worst_box_px:.2g} px"],
             ["worst score difference", f"{agreement.worst_score:.2g}"],
             ["worst mask IoU", f"{agreement.worst_mask_iou:.6f}"],
+            ["decided by ties", str(agreement.ties)],
         ],
     )

@@ -16,7 +16,7 @@ from segtune.bundle import RAW_GRAPH, WEIGHTS
 from segtune.devices import Device, open_device
 from segtune.errors import BundleError
 from segtune.outputs import Outputs
-from segtune.processor import import_paddle_quietly, usable_cores
+from segtune.processor import default_threads, import_paddle_quietly
 
 GPU_MEMORY_MB = 500  # taken at the start; the pool grows as it needs to
 PLUGIN_KINDS = ("npu", "mlu", "gcu")  # run by PaddleCustomDevice
@@ -28,7 +28,7 @@ class PaddleInferenceBackend:
     Args:
         bundle_folder: A folder that `segtune export` has written.
         device: Where to compute.
-        threads: CPU threads; default: every usable core.
+        threads: CPU threads; default: OMP_NUM_THREADS, else every usable core.
         onednn: Whether a CPU runs oneDNN's operators, several times as fast as Paddle's own.
 
     Raises:
@@ -72,7 +72,7 @@ class Graph:
         paddle = import_paddle_quietly()
         config = paddle.inference.Config(str(graph), str(weights))
         config.disable_glog_info()
-        _choose_device(config, device, threads or usable_cores(), onednn=onednn)
+        _choose_device(config, device, threads or default_threads(), onednn=onednn)
         try:
             self._predictor = paddle.inference.create_predictor(config)
         except (RuntimeError, ValueError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Optimizers with the parameter groups of a recipe, and their state by structured names."""
+"""Optimizers as a recipe describes them, and their state by structured names."""
 
 from __future__ import annotations
 
@@ -19,35 +19,38 @@ def build_optimizer(network: nn.Layer, recipe: OptimizerRecipe) -> paddle.optimi
 
     Norm scales and shifts do not decay unless the recipe says so; convolution and linear biases
     do. Gradients are clipped before the L2 term is added. A backbone with a learning rate scale
-    of 0 is frozen. The learning rate is set before every step by the loop.
+    of 0 is frozen, its norm statistics aside. The loop sets the learning rate before every step.
+
+    Rates and decays are attributes of the parameters and not groups: Paddle clips the gradients
+    of each group on its own, where the norm of all of them together is meant.
     """
     clip = None if recipe.clip_norm is None else nn.ClipGradByGlobalNorm(recipe.clip_norm)
-    groups = _parameter_groups(network, recipe)
-    if recipe.name == "adamw":
-        return paddle.optimizer.AdamW(
-            learning_rate=recipe.lr, parameters=groups, grad_clip=clip, weight_decay=0.0
-        )
-    return paddle.optimizer.Momentum(
-        learning_rate=recipe.lr, momentum=recipe.momentum, parameters=groups, grad_clip=clip
-    )
-
-
-def _parameter_groups(network: nn.Layer, recipe: OptimizerRecipe) -> list[dict[str, Any]]:
     undecayed = set() if recipe.decay_norms else _norm_parameters(network)
-    groups: dict[tuple[float, float], list[paddle.Tensor]] = {}
+    trained, decayed = [], set()
     for name, parameter in network.named_parameters():
-        if parameter.stop_gradient:
-            continue
         scale = recipe.backbone_lr_scale if name.startswith("backbone.") else 1.0
         if scale == 0:
             parameter.stop_gradient = True
+        if parameter.stop_gradient:
             continue
-        decay = 0.0 if name in undecayed else recipe.weight_decay
-        groups.setdefault((scale, decay), []).append(parameter)
-    return [
-        {"params": parameters, "learning_rate": scale, "weight_decay": decay}
-        for (scale, decay), parameters in groups.items()
-    ]
+        trained.append(parameter)
+        parameter.optimize_attr["learning_rate"] = scale
+        if name not in undecayed:
+            decayed.add(parameter.name)
+    if recipe.name == "adamw":
+        return paddle.optimizer.AdamW(
+            learning_rate=recipe.lr,
+            parameters=trained,
+            grad_clip=clip,
+            weight_decay=recipe.weight_decay,
+            apply_decay_param_fun=decayed.__contains__,
+        )
+    for parameter in trained:
+        decay = recipe.weight_decay if parameter.name in decayed else 0.0
+        parameter.regularizer = paddle.regularizer.L2Decay(decay)
+    return paddle.optimizer.Momentum(
+        learning_rate=recipe.lr, momentum=recipe.momentum, parameters=trained, grad_clip=clip
+    )
 
 
 def _norm_parameters(network: nn.Layer) -> set[str]:

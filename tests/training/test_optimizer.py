@@ -95,6 +95,21 @@ def test_the_backbone_learns_at_its_fraction_and_zero_freezes_it() -> None:
     np.testing.assert_array_equal(frozen.backbone[0].weight.numpy(), before)
 
 
+def test_clipping_takes_the_norm_of_all_gradients_together() -> None:
+    network = nn.Sequential(nn.Linear(1, 1, bias_attr=False), nn.LayerNorm(1, bias_attr=False))
+    for parameter in network.parameters():
+        parameter.set_value(paddle.ones_like(parameter))
+    recipe = OptimizerRecipe(lr=1.0, momentum=0.0, weight_decay=0.5, clip_norm=1.0)
+    optimizer = build_optimizer(network, recipe)
+
+    (3 * network[0].weight.sum() + 4 * network[1].weight.sum()).backward()
+    optimizer.step()
+
+    # Gradients 3 and 4 have norm 5, shared by the weight that decays and the scale that does not.
+    assert float(network[0].weight.sum()) == pytest.approx(1 - 3 / 5 - 0.5)
+    assert float(network[1].weight.sum()) == pytest.approx(1 - 4 / 5)
+
+
 @pytest.mark.parametrize("name", ["momentum", "adamw"])
 def test_a_restored_optimizer_goes_on_bit_for_bit(name: str) -> None:
     recipe = OptimizerRecipe(name=name, lr=0.05)  # type: ignore[arg-type]
