@@ -11,7 +11,7 @@ from segtune.check_dataset import check_dataset
 from segtune.data.coco import read_coco
 from segtune.data.layout import locate
 from segtune.devices import Device, open_device
-from segtune.errors import CheckpointError, SegtuneError
+from segtune.errors import CheckpointError, DatasetError, SegtuneError
 from segtune.export import export_network
 from segtune.progress import Reporter, SilentReporter
 from segtune.recipe import Recipe
@@ -79,7 +79,8 @@ def fine_tune(
 
     Raises:
         SegtuneError: The dataset has faults, weights or the device are not there, a loss is not
-            finite, or the disk is full. Before the first step nothing has been written.
+            finite, or the disk is full. Nothing is written before the dataset is checked, the
+            weights are loaded and the tracking store has answered.
         KeyboardInterrupt: A stop was asked for; the run can be continued.
     """
     log = LoggingReporter(reporter or SilentReporter())
@@ -126,7 +127,7 @@ def continue_run(
     state = _fresh_state(job, log)
     checkpoints = folder.numbered_checkpoints()
     if checkpoints:
-        restore_state(state, checkpoints[-1])
+        restore_state(state, checkpoints[-1], job)
         log.say(f"continue after step {state.step}, epoch {state.epoch}")
     else:
         _begin_with_weights(job, state, log)
@@ -138,13 +139,13 @@ def continue_run(
 def _absolute(recipe: Recipe, base: Path) -> Recipe:
     """Return the recipe with paths that mean the same from every working folder."""
     paths = {
-        key: (base / value).resolve()
+        key: (base / value.expanduser()).resolve()
         for key in ("root", "train", "val", "images")
         if (value := getattr(recipe.data, key)) is not None
     }
     changes: dict[str, object] = {"data": recipe.data.model_copy(update=paths)}
     if recipe.weights not in (None, "coco"):
-        changes["weights"] = str((base / str(recipe.weights)).resolve())
+        changes["weights"] = str((base / Path(str(recipe.weights)).expanduser()).resolve())
     return recipe.model_copy(update=changes)
 
 
@@ -154,6 +155,14 @@ def _prepare(recipe: Recipe, reporter: Reporter) -> Job:
     dataset = check_dataset(files, reporter=reporter)
     dataset.raise_for_errors()
     assert dataset.fingerprint is not None, "a dataset without errors has a fingerprint"
+    train = read_coco(files.train, files.images_root)
+    val = read_coco(files.val, files.images_root)
+    if all(instance.is_crowd for record in val.images for instance in record.instances):
+        raise DatasetError(
+            "the validation split has nothing but crowd regions to find",
+            where=str(files.val),
+            remedy="label instances in it, since they decide which checkpoint is the best one",
+        )
     preprocess = spec.preprocess
     if recipe.image_size is not None:
         preprocess = replace(preprocess, size_hw=recipe.image_size)
@@ -162,8 +171,8 @@ def _prepare(recipe: Recipe, reporter: Reporter) -> Job:
         spec=spec,
         preprocess=preprocess,
         files=files,
-        train=read_coco(files.train, files.images_root),
-        val=read_coco(files.val, files.images_root),
+        train=train,
+        val=val,
         fingerprint=dataset.fingerprint,
         statistics=dataset.statistics,
     )

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,6 +118,35 @@ def test_a_stopped_run_continues_to_the_very_weights_of_an_undisturbed_one(
             np.testing.assert_array_equal(mine[name], theirs[name], err_msg=name)
     best, straight = read_weights(stopped.best), read_weights(finished.best)
     assert all((best[name] == straight[name]).all() for name in best)
+
+
+def test_a_run_does_not_continue_on_data_that_has_changed(data: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "set"
+    shutil.copytree(data, mine)
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(_recipe(mine), runs=tmp_path, run_name="tiny", reporter=StopAfter(1))
+    file = mine / "annotations" / "instance_train.json"
+    content = json.loads(file.read_text())
+    content["annotations"].pop()
+    file.write_text(json.dumps(content))
+
+    with pytest.raises(CheckpointError, match="dataset has changed"):
+        continue_run(tmp_path / "tiny-1")
+
+
+def test_a_validation_split_of_crowds_is_refused(data: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "set"
+    shutil.copytree(data, mine)
+    file = mine / "annotations" / "instance_val.json"
+    content = json.loads(file.read_text())
+    for annotation in content["annotations"]:
+        annotation["iscrowd"] = 1
+    file.write_text(json.dumps(content))
+
+    with pytest.raises(DatasetError, match="nothing but crowd"):
+        fine_tune(_recipe(mine), runs=tmp_path / "runs")
+
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_finished_run_is_not_continued(finished: RunFolder) -> None:

@@ -161,15 +161,21 @@ class MlflowTracker:
         return self._run_id
 
     def resume(self, run_id: str) -> None:
-        """Go on with a run that was begun earlier.
+        """Go on with a run that was begun earlier, whether or not the store answers now.
 
         Raises:
-            RecipeError: The store cannot be opened, does not answer, or lacks this run.
+            RecipeError: The store cannot be opened, or lacks this run.
         """
         self._client = connect(self._uri)
-        with explained(self._uri, RecipeError):
-            self._client.update_run(run_id, status="RUNNING")
         self._run_id = run_id
+        with explained(self._uri, RecipeError):
+            asked_at = time.monotonic()
+            try:
+                self._client.update_run(run_id, status="RUNNING")
+            except store_errors() as error:
+                if is_refusal(error):
+                    raise
+                self._lose(error, waited_s=time.monotonic() - asked_at)
 
     def log_dataset(
         self,

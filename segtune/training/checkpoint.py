@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from segtune.categories import Categories
@@ -41,6 +42,7 @@ class CheckpointInfo:
         model_name: A name of the zoo.
         categories: The classes, by label.
         preprocess: How images reach the network.
+        dataset_fingerprint: Of both splits, so that a run continues on the data it began with.
         epoch: Finished epochs.
         step: Finished steps, over all epochs.
         metrics: Figures of the last evaluation, by the names of `evaluation.report`.
@@ -54,6 +56,7 @@ class CheckpointInfo:
     model_name: str
     categories: Categories
     preprocess: PreprocessSpec
+    dataset_fingerprint: str
     epoch: int
     step: int
     metrics: dict[str, float] = field(default_factory=dict)
@@ -72,9 +75,9 @@ def write_checkpoint(
     fields["categories"] = info.categories.to_json()
     fields["preprocess"] = asdict(info.preprocess)
     with atomic_folder(folder, replace=True) as beside:
-        save_file(_contiguous(weights), beside / MODEL_FILE)
+        _save(weights, beside / MODEL_FILE)
         if training is not None:
-            save_file(_contiguous(training), beside / TRAINING_FILE)
+            _save(training, beside / TRAINING_FILE)
         text = json.dumps({"format": FORMAT, **fields}, indent=2, ensure_ascii=False)
         write_text(beside / INFO_FILE, text + "\n")
 
@@ -165,12 +168,15 @@ def _read_tensors(file: Path) -> dict[str, NDArray[Any]]:
             where=str(file),
             remedy="the best checkpoint cannot be resumed from; use a numbered one",
         ) from error
-    except Exception as error:  # safetensors has no public error type for a damaged header
+    except (SafetensorError, OSError) as error:
         raise _damaged(file, str(error)) from error
 
 
-def _contiguous(arrays: Arrays) -> dict[str, NDArray[Any]]:
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+def _save(arrays: Arrays, file: Path) -> None:
+    try:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, file)
+    except SafetensorError as error:  # what a full disk becomes
+        raise OSError(str(error)) from error
 
 
 def _damaged(file: Path, reason: str) -> CheckpointError:

@@ -89,9 +89,10 @@ class RunFolder:
             shutil.rmtree(going)
 
     def sweep(self) -> None:
-        """Remove what a killed process left half-written beside the checkpoints."""
+        """Remove what a killed process left half-written."""
         for pattern in (".*.part", ".*.old"):
-            for left in [*self.path.glob(pattern), *self.checkpoints.glob(pattern)]:
+            folders = (self.path, self.checkpoints, self.bundle.parent)
+            for left in [path for folder in folders for path in folder.glob(pattern)]:
                 if left.is_dir():
                     shutil.rmtree(left)
                 else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from pathlib import Path
 
 from segtune.data.dataset import TrainingSet
 from segtune.data.loader import BatchLoader
@@ -72,7 +71,7 @@ def learn(
                     stop_asked=stop_asked,
                 )
                 if not finished:
-                    _save(job, state, folder.checkpoint(state.step), {})
+                    save_state(state, folder.checkpoint(state.step), job=job, metrics={})
                     reporter.say(f"stopped after step {state.step} of {total}")
                     raise KeyboardInterrupt(f"segtune train --resume {folder.path}")
                 row = {
@@ -104,36 +103,22 @@ def _finish_epoch(
         row |= {name: value for name, value in metrics.items() if not name.startswith("class/")}
     state.history.append(row)
     score = metrics.get(MAIN_METRIC)
-    if score is not None and (state.best_metric is None or score >= state.best_metric):
+    if score is not None and _is_best(score, state, folder):
         state.best_metric = score
-        _save(job, state, folder.best, metrics, resumable=False)
-    if last or state.epoch % job.recipe.checkpoint.every_epochs == 0:
-        _save(job, state, folder.checkpoint(state.step), metrics)
-        folder.prune(job.recipe.checkpoint.keep)
+        save_state(state, folder.best, job=job, metrics=metrics, resumable=False)
     folder.write_metrics(state.history)
     draw_curves(state.history, folder.curves, f"{job.spec.name}, {folder.path.name}")
     tracker.log_epoch(row | metrics, state.step)
+    if last or state.epoch % job.recipe.checkpoint.every_epochs == 0:
+        save_state(state, folder.checkpoint(state.step), job=job, metrics=metrics)
+        folder.prune(job.recipe.checkpoint.keep)
     figures = f", mask AP {100 * score:.1f}" if score is not None else ""
     reporter.say(f"epoch {state.epoch}: loss {row['loss']:.3f}, lr {row['lr']:.2g}{figures}")
 
 
-def _save(
-    job: Job,
-    state: TrainingState,
-    folder: Path,
-    metrics: dict[str, float],
-    *,
-    resumable: bool = True,
-) -> None:
-    save_state(
-        state,
-        folder,
-        model_name=job.spec.name,
-        categories=job.train.categories,
-        preprocess=job.preprocess,
-        metrics=metrics,
-        resumable=resumable,
-    )
+def _is_best(score: float, state: TrainingState, folder: RunFolder) -> bool:
+    """Tell whether the weights are the best so far; a kill may have taken the ones that were."""
+    return state.best_metric is None or score >= state.best_metric or not folder.best.exists()
 
 
 class Judge:

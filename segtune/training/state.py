@@ -9,8 +9,7 @@ from typing import Any
 import paddle
 from numpy.typing import NDArray
 
-from segtune.categories import Categories
-from segtune.preprocess import PreprocessSpec
+from segtune.errors import CheckpointError
 from segtune.training.checkpoint import (
     TRAINING_FILE,
     CheckpointInfo,
@@ -19,6 +18,7 @@ from segtune.training.checkpoint import (
     read_training,
     write_checkpoint,
 )
+from segtune.training.job import Job
 from segtune.training.loop import TrainingState
 from segtune.training.optimizer import optimizer_state, restore_optimizer
 
@@ -33,17 +33,16 @@ def save_state(
     state: TrainingState,
     folder: Path,
     *,
-    model_name: str,
-    categories: Categories,
-    preprocess: PreprocessSpec,
+    job: Job,
     metrics: dict[str, float],
     resumable: bool = True,
 ) -> None:
     """Write a checkpoint of the present state. Raises OutputError."""
     info = CheckpointInfo(
-        model_name=model_name,
-        categories=categories,
-        preprocess=preprocess,
+        model_name=job.spec.name,
+        categories=job.train.categories,
+        preprocess=job.preprocess,
+        dataset_fingerprint=job.fingerprint,
         epoch=state.epoch,
         step=state.step,
         metrics=metrics,
@@ -57,9 +56,19 @@ def save_state(
     write_checkpoint(folder, info, used_weights(state), training)
 
 
-def restore_state(state: TrainingState, folder: Path) -> None:
-    """Bring a fresh state to where a checkpoint was saved. Raises CheckpointError."""
+def restore_state(state: TrainingState, folder: Path, job: Job) -> None:
+    """Bring a fresh state to where a checkpoint was saved.
+
+    Raises:
+        CheckpointError: The checkpoint is damaged, or the dataset has changed since.
+    """
     info = read_info(folder)
+    if info.dataset_fingerprint != job.fingerprint:
+        raise CheckpointError(
+            "the dataset has changed since the run began, so it cannot continue as it began",
+            where=f"{job.files.train}, {job.files.val}",
+            remedy="restore the annotations, or start a new run",
+        )
     parts = _split(read_training(folder))
     load_exactly(state.network, parts["network"], folder / TRAINING_FILE)
     restore_optimizer(state.optimizer, state.network, parts["optimizer"])

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -59,8 +59,7 @@ def fetch_weights(
         with _claimed(part, target, reporter or SilentReporter()) as stream:
             if stream is not None:
                 _complete(stream, url, reporter or SilentReporter())
-        with suppress(FileNotFoundError):  # a process that waited for this one may be faster
-            part.replace(target)
+                part.replace(target)  # while no other process may claim it
     except (urllib.error.URLError, http.client.HTTPException, _CutOffError, TimeoutError) as error:
         raise _unavailable(spec.name, url, target, _reason(error)) from error
     except OSError as error:

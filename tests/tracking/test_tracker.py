@@ -155,5 +155,5 @@ def test_training_goes_on_while_the_server_is_dead_and_nothing_is_lost(tmp_path:
     assert [text.partition(";")[0] for text in listener.said[1:]] == [f"MLflow at {uri} is back"]
 
     late = MlflowTracker(uri, "segtune", reporter=listener)
-    with pytest.raises(RecipeError, match="no answer"):
-        late.resume(run_id)
+    late.resume(run_id)
+    assert "does not answer" in listener.said[-1]
