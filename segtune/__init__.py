@@ -1,13 +1,15 @@
 """Fine-tune and manage instance segmentation models of the PaddlePaddle world.
 
 The names below are the public ones. Each is imported on first use, so that `import segtune`
-loads neither Paddle nor MLflow.
+loads neither Paddle nor MLflow; it only sets the processor up for Paddle.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING
+
+from segtune.processor import prepare
 
 if TYPE_CHECKING:
     from segtune.data.layout import locate_root
@@ -45,6 +47,10 @@ _HOMES = {
     "read_image": "segtune.images",
     "write_image": "segtune.images",
 }
+
+# Environment variables only, and none that the user has set. Paddle reads them when it is
+# imported, which any module of segtune may do.
+prepare()
 
 _LOADS_PADDLE = {"fine_tune"}  # at import of their module; all others when they are called
 

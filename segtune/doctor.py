@@ -87,7 +87,7 @@ def diagnose(*, measure: bool = True) -> Diagnosis:
         measure: Also measure a matrix product with and without segtune's settings, in two
             processes of their own (some seconds).
     """
-    given = {name for name in VARIABLES if name in os.environ}
+    given = {name for name in VARIABLES if processor.is_users(name)}
     before = dict(os.environ)
     processor.prepare()
     facts = [*_system_facts(), *_variable_facts(given)]

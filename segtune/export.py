@@ -26,7 +26,7 @@ from segtune.bundle import (
     write_info,
 )
 from segtune.devices import Device
-from segtune.errors import ExportError
+from segtune.errors import ExportError, OutputError
 from segtune.files import atomic_folder
 from segtune.images import read_image
 from segtune.instances import Instances
@@ -113,6 +113,7 @@ def trace(network: InstanceSegmenter, spec: PreprocessSpec, folder: Path) -> Non
 
     Raises:
         ExportError: The graphs do not hold the same weights.
+        OutputError: The disk took only a part of the weights.
     """
     fused = fused_copy(network)
     image = InputSpec([None, 3, *spec.size_hw], "float32", "image")
@@ -125,6 +126,7 @@ def trace(network: InstanceSegmenter, spec: PreprocessSpec, folder: Path) -> Non
         form.eval()
         traced = paddle.jit.to_static(form, input_spec=inputs, full_graph=True)
         paddle.jit.save(traced, str(graph.with_suffix("")))
+        _check_whole(graph.with_suffix(weights.suffix), fused)
     raw_weights = (folder / RAW_GRAPH).with_suffix(weights.suffix)
     if raw_weights.read_bytes() != weights.read_bytes():
         raise ExportError(
@@ -133,6 +135,19 @@ def trace(network: InstanceSegmenter, spec: PreprocessSpec, folder: Path) -> Non
             remedy="use the Paddle version of segtune's constraints, and report this",
         )
     raw_weights.unlink()
+
+
+def _check_whole(weights: Path, network: nn.Layer) -> None:
+    """Refuse a weights file that was cut off: Paddle says nothing when the disk is full."""
+    expected = sum(4 * parameter.size for parameter in network.parameters())  # float32
+    found = weights.stat().st_size if weights.exists() else 0
+    if found < expected:
+        raise OutputError(
+            f"only {found} bytes of the bundle's weights could be written, at least {expected} "
+            "are needed",
+            where=str(weights.parent.parent),
+            remedy="check free space and quotas, or choose another place",
+        )
 
 
 class _Engine(Protocol):

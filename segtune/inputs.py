@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import tempfile
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Sequence
@@ -100,8 +101,9 @@ def _fetch(url: str) -> bytes:
         with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_S) as response:
             content: bytes = response.read(MAX_DOWNLOAD_BYTES + 1)
     except (OSError, ValueError, http.client.HTTPException) as error:
+        cause = error.reason if type(error) is urllib.error.URLError else error
         raise ImageError(
-            f"the download failed: {error}",
+            f"the download failed: {cause}",
             where=url,
             remedy="check the address and the network, or download the picture yourself",
         ) from error

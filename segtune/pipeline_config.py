@@ -35,6 +35,23 @@ class PipelineConfig:
     device: str | None = None
 
 
+def is_pipeline_config(reference: str) -> bool:
+    """Tell whether a model reference is a pipeline YAML."""
+    path = Path(reference)
+    return path.suffix in SUFFIXES and path.is_file()
+
+
+def settings_of(reference: str) -> PipelineConfig:
+    """Return what a pipeline YAML says; of any other model reference, that it is the model.
+
+    Raises:
+        RecipeError: The YAML cannot be used.
+    """
+    if is_pipeline_config(reference):
+        return read_pipeline_config(Path(reference))
+    return PipelineConfig(reference)
+
+
 def read_pipeline_config(path: Path) -> PipelineConfig:
     """Read a pipeline config, whose relative model path starts from the working folder.
 

@@ -22,6 +22,7 @@ from segtune.errors import DependencyError, SegtuneError
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 MKL_VARIABLE = "MKL_DEBUG_CPU_TYPE"
+_SET_HERE: set[str] = set()  # variables that prepare() has given their value
 MKL_AVX2 = "5"  # MKL's number of its AVX2 code path
 INSTALL_PADDLE = (
     "pip install 'segtune[cpu]'; for a GPU, paddlepaddle-gpu 3 from Paddle's own index "
@@ -49,10 +50,15 @@ def prepare(threads: int | None = None) -> None:
         return
     if threads is not None:
         os.environ[THREADS_VARIABLE] = str(threads)
-    os.environ.setdefault(THREADS_VARIABLE, str(usable_cores()))
+    _set_unless_given(THREADS_VARIABLE, str(usable_cores()))
     if is_amd():
-        os.environ.setdefault(MKL_VARIABLE, MKL_AVX2)
-    os.environ.setdefault("GLOG_minloglevel", "2")  # errors only
+        _set_unless_given(MKL_VARIABLE, MKL_AVX2)
+    _set_unless_given("GLOG_minloglevel", "2")  # errors only
+
+
+def is_users(variable: str) -> bool:
+    """Tell whether a variable was set when segtune came, rather than by `prepare`."""
+    return variable in os.environ and variable not in _SET_HERE
 
 
 def import_paddle_quietly(threads: int | None = None) -> ModuleType:
@@ -77,6 +83,12 @@ def import_paddle_quietly(threads: int | None = None) -> ModuleType:
         raise DependencyError("PaddlePaddle is not installed", remedy=INSTALL_PADDLE) from error
     except ImportError as error:
         raise _unloadable(error) from error
+
+
+def _set_unless_given(variable: str, value: str) -> None:
+    if variable not in os.environ:
+        os.environ[variable] = value
+        _SET_HERE.add(variable)
 
 
 def usable_cores() -> int:

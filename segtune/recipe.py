@@ -67,7 +67,10 @@ class OptimizerRecipe(StrictModel):
     )
     decay_norms: bool = Field(False, description="Whether norm scales and shifts decay as well.")
     backbone_lr_scale: float = Field(
-        1.0, ge=0, le=1, description="Backbone learning rate as a fraction of `lr`; 0 freezes it."
+        1.0,
+        ge=0,
+        le=1,
+        description="Backbone learning rate as a fraction of `lr`; 0 freezes its weights.",
     )
     clip_norm: PositiveFloat | None = Field(
         None, description="Largest global norm of all gradients; null does not clip."

@@ -10,7 +10,7 @@ from segtune import processor
 from segtune.bundle import BundleInfo, is_bundle, read_info
 from segtune.devices import Device
 from segtune.errors import CheckpointError
-from segtune.pipeline_config import SUFFIXES, read_pipeline_config
+from segtune.pipeline_config import is_pipeline_config, read_pipeline_config
 from segtune.predictor import Predictor
 from segtune.progress import Reporter, SilentReporter
 from segtune.registry import is_model_uri, resolve_uri
@@ -35,7 +35,7 @@ def resolve(reference: str) -> Path:
     if is_model_uri(reference):
         return resolve_uri(reference)
     path = Path(reference)
-    if path.suffix in SUFFIXES and path.is_file():
+    if is_pipeline_config(reference):
         named = read_pipeline_config(path).model
         if Path(named).is_file():  # such as the config itself
             raise CheckpointError(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -244,6 +245,22 @@ def test_a_fixed_network_agrees_with_its_bundle(tmp_path: Path, pictures: list[P
 def test_pictures_are_needed(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="no picture"):
         export_network(FixedRows([]), info_of(SMALL), tmp_path / "out", images=[], device=CPU)
+
+
+def test_weights_that_the_disk_takes_only_in_part_are_refused(
+    tmp_path: Path, pictures: list[Path]
+) -> None:
+    network = real_network()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))  # graphs fit, weights do not
+    try:
+        with pytest.raises(OutputError, match="only 1000000 bytes"):
+            export_network(network, info_of(SMALL), tmp_path / "out", images=pictures, device=CPU)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_existing_folder_is_never_written_into(tmp_path: Path, pictures: list[Path]) -> None:

@@ -9,7 +9,9 @@ from segtune.errors import BundleError, OutputError, RecipeError
 from segtune.pipeline_config import (
     PipelineConfig,
     PipelineSchema,
+    is_pipeline_config,
     read_pipeline_config,
+    settings_of,
     write_pipeline_config,
 )
 from segtune.preprocess import PreprocessSpec
@@ -131,3 +133,8 @@ def test_a_config_that_cannot_be_written_is_an_error(bundle: Path, tmp_path: Pat
 
     with pytest.raises(OutputError):
         write_pipeline_config(tmp_path / "file" / "pipeline.yaml", bundle)
+
+
+def test_any_other_model_reference_is_its_own_config(tmp_path: Path) -> None:
+    assert settings_of("models:/pens@best") == PipelineConfig("models:/pens@best")
+    assert not is_pipeline_config(str(tmp_path))

@@ -119,10 +119,18 @@ def test_a_threshold_above_every_score_leaves_nothing(tmp_path: Path, pictures: 
 def test_pictures_of_which_none_can_be_read_leave_nothing_behind(
     tmp_path: Path, pictures: list[str]
 ) -> None:
-    with pytest.raises(ImageError, match="none of the 1 pictures"):
+    with pytest.raises(ImageError, match="none of the 1 pictures") as caught:
         predict_with(PREDICTOR, find_inputs([pictures[2]]), output=tmp_path / "out")
 
+    assert "convert it to JPEG or PNG" in str(caught.value.remedy)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_failed_download_keeps_its_own_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="Connection refused") as caught:
+        predict_with(PREDICTOR, find_inputs(["http://127.0.0.1:1/x.png"]), output=tmp_path / "out")
+
+    assert "check the address and the network" in str(caught.value.remedy)
 
 
 def test_results_that_are_there_are_replaced_only_if_asked(

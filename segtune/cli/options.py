@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-DeviceName = Annotated[
-    str, typer.Option("--device", metavar="NAME", help="cpu, gpu:0, npu:0, xpu:0, mlu:0, ...")
-]
+DEVICES = "cpu, gpu:0, npu:0, xpu:0, mlu:0, ..."
+DeviceName = Annotated[str, typer.Option("--device", metavar="NAME", help=DEVICES)]
 Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="CPU threads; default: OMP_NUM_THREADS or every core."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 
@@ -14,17 +14,23 @@ if TYPE_CHECKING:
     from segtune.predict import Format
 
 EXIT_SOME_FAILED = 1
+Number = TypeVar("Number", int, float)
 
 
 def predict(
     inputs: Annotated[list[str], typer.Argument(help="Files, folders, globs and URLs.")],
     model: Annotated[str, typer.Option("--model", "-m", help=options.MODEL_HELP)],
-    device: options.DeviceName = "cpu",
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"{options.DEVICES}; default: cpu.")
+    ] = None,
     threads: options.Threads = None,
     threshold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Keep instances with scores above it.")
-    ] = 0.5,
-    batch_size: options.BatchSize = 1,
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Keep instances with scores above it. Default: 0.5."),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images per forward pass. Default: 1.")
+    ] = None,
     save_path: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("output"),
     formats: Annotated[
         str, typer.Option("--format", help="Any of json, coco, overlay, with commas.")
@@ -34,11 +40,17 @@ def predict(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Find instances on pictures. Exit status 1 if some of the pictures could not be read."""
+    """Find instances on pictures. Exit status 1 if some of the pictures could not be read.
+
+    With a pipeline YAML as the model, its threshold, batch size and device hold where no option
+    says otherwise.
+    """
     from segtune import processor
     from segtune.devices import parse_device
+    from segtune.pipeline_config import settings_of
 
-    chosen = parse_device(device)
+    settings = settings_of(model)
+    chosen = parse_device(device or settings.device or "cpu")
     processor.prepare(threads)
     from segtune.predict import predict_files
 
@@ -47,8 +59,8 @@ def predict(
         inputs,
         device=chosen,
         threads=threads,
-        threshold=threshold,
-        batch_size=batch_size,
+        threshold=_first_given(threshold, settings.threshold, 0.5),
+        batch_size=_first_given(batch_size, settings.batch_size, 1),
         output=save_path,
         formats=_formats(formats),
         overwrite=overwrite,
@@ -70,6 +82,11 @@ def predict(
         )
     if summary.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _first_given(*values: Number | None) -> Number:
+    """Return the first value that is there."""
+    return next(value for value in values if value is not None)
 
 
 def _formats(text: str) -> list[Format]:

@@ -51,6 +51,9 @@ def list_all(uri: Uri = None, as_json: options.Json = False) -> None:
     if as_json:
         console.show_json([model.to_json() for model in models])
         return
+    if not models:
+        console.note("no model is registered here; `segtune registry register` adds one")
+        return
     rows = [
         _row(model.versions[0]) if model.versions else [model.name, "none", "", "", "", ""]
         for model in models

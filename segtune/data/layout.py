@@ -24,6 +24,12 @@ def locate_root(root: Path) -> SplitFiles:
     Raises:
         DatasetError: Something of it is missing; all that is missing is named.
     """
+    if root.is_file():
+        raise DatasetError(
+            "a dataset is a folder, this is a file",
+            where=str(root),
+            remedy="give the folder that holds images/ and annotations/",
+        )
     if not root.is_dir():
         raise DatasetError(
             "there is no such dataset folder",

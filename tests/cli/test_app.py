@@ -198,6 +198,19 @@ def test_models_are_the_fifteen_as_table_and_as_json() -> None:
     assert all(model["name"] in table for model in models)
 
 
+def test_an_empty_registry_says_so_beside_its_table_and_is_an_empty_list_as_json(
+    tmp_path: Path,
+) -> None:
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+    shown = _run("registry", "list", "--uri", store)
+
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert "no model is registered here" in shown.stderr
+    assert json.loads(_run("registry", "list", "--uri", store, "--json").stdout) == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_recipes_are_listed_shown_checked_and_described(tmp_path: Path) -> None:
     listed = json.loads(_run("recipes", "list", "--json").stdout)
     assert {"name": "pp_yoloe_seg_s", "model": "PP-YOLOE_seg-S"} in listed

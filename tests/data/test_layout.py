@@ -53,6 +53,11 @@ def test_everything_that_is_missing_is_named_at_once(tiny_coco: Path) -> None:
     assert str(tiny_coco / "images") in str(caught.value.where)
 
 
+def test_a_file_is_no_root(tiny_coco: Path) -> None:
+    with pytest.raises(DatasetError, match="a dataset is a folder, this is a file"):
+        locate_root(tiny_coco / "annotations" / "instance_val.json")
+
+
 def test_a_root_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no such dataset folder"):
         locate_root(tmp_path / "absent")

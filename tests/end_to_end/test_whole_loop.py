@@ -128,3 +128,18 @@ def test_one_picture_that_is_none_is_skipped_and_said(shell: Shell, tmp_path: Pa
 
     assert "broken.jpg" in done.stderr
     assert (tmp_path / "found" / "coco_results.json").exists()
+
+
+def test_a_pipeline_configs_settings_hold_unless_an_option_says_otherwise(
+    shell: Shell, tmp_path: Path
+) -> None:
+    config = tmp_path / "strict.yaml"
+    shell("registry", "config", "models:/pens@best", "--save-path", str(config))
+    config.write_text(config.read_text().replace("threshold: 0.5", "threshold: 1.0"))
+    arguments = ("predict", "--model", str(config), "data/images", "--format", "coco")
+
+    strict = shell(*arguments, "--save-path", str(tmp_path / "strict"), "--json")
+    loose = shell(*arguments, "--save-path", str(tmp_path / "loose"), "--json", "--threshold", "0")
+
+    assert json.loads(strict.stdout)["num_instances"] == 0
+    assert json.loads(loose.stdout)["num_instances"] > 0
