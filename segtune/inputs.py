@@ -101,6 +101,8 @@ def _fetch(url: str) -> bytes:
         with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_S) as response:
             content: bytes = response.read(MAX_DOWNLOAD_BYTES + 1)
     except (OSError, ValueError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         cause = error.reason if type(error) is urllib.error.URLError else error
         raise ImageError(
             f"the download failed: {cause}",

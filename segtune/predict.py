@@ -110,15 +110,14 @@ def predict_with(
             results.add(image_id, source, image, instances)
             task.advance(1)
     if results.num_images == 0:
-        place, first = reader.failed[0]
+        place, reason = reader.failed[0]
         raise ImageError(
-            f"none of the {len(images)} pictures could be read; the first: {first.problem}",
+            f"none of the {len(images)} pictures could be read; the first: {reason}",
             where=place,
-            remedy=first.remedy,
+            remedy=reader.first_remedy,
         )
     results.finish()
-    failed = [(place, error.problem) for place, error in reader.failed]
-    return PredictSummary(results.num_images, results.num_instances, failed, output)
+    return PredictSummary(results.num_images, results.num_instances, reader.failed, output)
 
 
 def check_output(
@@ -176,21 +175,25 @@ class _Reader:
     Attributes:
         waiting: Image id (from 1, in the order of the inputs), source and pixels of each picture
             that was handed out and whose prediction has not come back.
-        failed: Place and error of each picture that could not be read.
+        failed: Place and reason of each picture that could not be read.
+        first_remedy: What to do about the first of them.
     """
 
     def __init__(self, images: Sequence[ImageInput], reporter: Reporter) -> None:
         self.images = images
         self.reporter = reporter
         self.waiting: deque[tuple[int, ImageInput, NDArray[np.uint8]]] = deque()
-        self.failed: list[tuple[str, ImageError]] = []
+        self.failed: list[tuple[str, str]] = []
+        self.first_remedy: str | None = None
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         for image_id, source in enumerate(self.images, start=1):
             try:
                 image = source.read()
             except ImageError as error:
-                self.failed.append((source.place, error))
+                if not self.failed:
+                    self.first_remedy = error.remedy
+                self.failed.append((source.place, error.problem))
                 self.reporter.say(f"skipped {source.place}: {error.problem}")
                 continue
             self.waiting.append((image_id, source, image))

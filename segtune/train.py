@@ -11,7 +11,7 @@ from segtune.check_dataset import check_dataset
 from segtune.data.coco import read_coco
 from segtune.data.layout import locate
 from segtune.devices import Device, open_device
-from segtune.errors import CheckpointError, DatasetError, SegtuneError
+from segtune.errors import CheckpointError, DatasetError, SegtuneError, WeightsError
 from segtune.export import export_network
 from segtune.progress import Reporter, SilentReporter
 from segtune.recipe import Recipe
@@ -23,13 +23,18 @@ from segtune.training.log import LoggingReporter
 from segtune.training.loop import TrainingState
 from segtune.training.optimizer import build_optimizer
 from segtune.training.result import TrainResult, write_result
-from segtune.training.run_folder import RunFolder, create_run_folder, open_run_folder
+from segtune.training.run_folder import (
+    RunFolder,
+    check_run_name,
+    create_run_folder,
+    open_run_folder,
+)
 from segtune.training.seed import seed_step
 from segtune.training.session import learn
 from segtune.training.state import restore_state
 from segtune.training.tracked import Tracking, continue_tracking, start_tracking
 from segtune.weights import fetch_weights, load_weights
-from segtune.zoo import build_model, find_spec
+from segtune.zoo import build_model, find_builder, find_spec
 
 AGREEMENT_IMAGES = 4  # photographs on which the exported bundle is compared with its checkpoint
 CPU = Device("cpu")
@@ -87,11 +92,13 @@ def fine_tune(
     recipe = _absolute(recipe, base or Path.cwd())
     if from_scratch:
         recipe = recipe.model_copy(update={"weights": None})
+    name = run_name or recipe.model.lower()
+    check_run_name(runs, name)
     open_device(device)
+    weights = _find_weights(recipe, log)
     job = _prepare(recipe, log)
     state = _fresh_state(job, log)
-    _begin_with_weights(job, state, log)
-    name = run_name or recipe.model.lower()
+    _begin(state, weights, log)
     folder = create_run_folder(runs, name, dump_recipe(recipe))
     log.open_log(folder.log)
     try:
@@ -130,7 +137,7 @@ def continue_run(
         restore_state(state, checkpoints[-1], job)
         log.say(f"continue after step {state.step}, epoch {state.epoch}")
     else:
-        _begin_with_weights(job, state, log)
+        _begin(state, _find_weights(job.recipe, log), log)
         log.say("no checkpoint yet: begin anew")
     tracking = continue_tracking(job, folder, log)
     return _run(job, state, folder, tracking, device, log)
@@ -193,14 +200,29 @@ def _fresh_state(job: Job, reporter: Reporter) -> TrainingState:
     return TrainingState(network, optimizer, averages)
 
 
-def _begin_with_weights(job: Job, state: TrainingState, reporter: Reporter) -> None:
-    """Load what the recipe says the run begins with."""
-    weights = job.recipe.weights
+def _find_weights(recipe: Recipe, reporter: Reporter) -> Path | None:
+    """Return the file that the run begins with, None for random weights."""
+    find_builder(recipe.model)
+    if recipe.weights is None:
+        return None
+    if recipe.weights == "coco":
+        return fetch_weights(find_spec(recipe.model), reporter=reporter)
+    path = Path(recipe.weights)
+    if not path.is_file():
+        raise WeightsError(
+            f"there are no weights at {path}",
+            where="weights",
+            remedy="give a .safetensors or .pdparams file, coco, or --from-scratch",
+        )
+    return path
+
+
+def _begin(state: TrainingState, weights: Path | None, reporter: Reporter) -> None:
+    """Put the weights that the run begins with into the network."""
     if weights is None:
         reporter.say("begin with random weights, as asked")
         return
-    path = fetch_weights(job.spec, reporter=reporter) if weights == "coco" else Path(weights)
-    for line in load_weights(state.network, path).summary():
+    for line in load_weights(state.network, weights).summary():
         reporter.say(line)
 
 

@@ -92,22 +92,31 @@ def find_spec(name: str) -> ModelSpec:
     )
 
 
-def build_model(name: str, num_classes: int = 80) -> InstanceSegmenter:
-    """Return the network of a model with random weights.
+def find_builder(name: str) -> str:
+    """Return the `module:function` that builds a model.
 
     Raises:
         RecipeError: No model has this name, or its network is not written yet.
     """
-    spec = find_spec(name)
-    if spec.builder is None:
+    builder = find_spec(name).builder
+    if builder is None:
         ready = [other.name for other in MODELS if other.builder is not None]
         raise RecipeError(
             f"{name} cannot be built by this version of segtune",
             where="model",
             remedy=f"use {' or '.join(ready)}, which works today",
         )
+    return builder
+
+
+def build_model(name: str, num_classes: int = 80) -> InstanceSegmenter:
+    """Return the network of a model with random weights.
+
+    Raises:
+        RecipeError: No model has this name, or its network is not written yet.
+    """
+    module, function = find_builder(name).split(":")
     processor.import_paddle_quietly()
-    module, function = spec.builder.split(":")
     network: InstanceSegmenter = getattr(importlib.import_module(module), function)(num_classes)
     return network
 

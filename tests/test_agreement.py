@@ -115,3 +115,21 @@ def test_another_score_in_the_same_place_is_no_tie() -> None:
 
     assert report.ties == 0
     assert report.worst_box_px == 2.0
+
+
+@pytest.mark.parametrize(
+    ("pixels", "agrees"), [pytest.param(3, True, id="a few"), pytest.param(40, False, id="a row")]
+)
+def test_pixels_on_the_verge_are_forgiven_up_to_a_tenth_of_the_side(
+    pixels: int, agrees: bool
+) -> None:
+    bitmap = np.ones((1, 40, 40), bool)
+    other = bitmap.copy()
+    other[0, 0, :pixels] = False
+    box = np.asarray([[0, 0, 40, 40]], np.float32)
+    first, second = (
+        Instances(box, np.ones(1, np.float32), np.zeros(1, np.int64), encode_all(b), (40, 40))
+        for b in (bitmap, other)
+    )
+
+    assert compare(first, second).agrees is agrees

@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from segtune.bundle import is_bundle
-from segtune.errors import CheckpointError, DatasetError, WeightsError
+from segtune.errors import (
+    CheckpointError,
+    DatasetError,
+    RecipeError,
+    SegtuneError,
+    WeightsError,
+)
 from segtune.progress import SilentReporter, SilentTask, Task
 from segtune.recipe import Recipe
 from segtune.train import continue_run, fine_tune
@@ -183,6 +189,20 @@ def test_published_weights_without_a_network_stop_with_the_ways_out(
         fine_tune(_recipe(data, weights="coco"), runs=tmp_path / "runs")
 
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        pytest.param({"model": "MaskRCNN-ResNet50"}, RecipeError, id="a network not written yet"),
+        pytest.param({"weights": "/nowhere/w.pdparams"}, WeightsError, id="weights not there"),
+    ],
+)
+def test_what_can_be_known_at_once_is_refused_before_the_dataset_is_read(
+    tmp_path: Path, changes: dict[str, object], kind: type[SegtuneError]
+) -> None:
+    with pytest.raises(kind):
+        fine_tune(_recipe(tmp_path / "no dataset", **changes), runs=tmp_path / "runs")
 
 
 def test_from_scratch_goes_before_the_recipes_weights(data: Path, tmp_path: Path) -> None:

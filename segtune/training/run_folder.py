@@ -115,10 +115,7 @@ def create_run_folder(runs: Path, name: str, recipe_text: str) -> RunFolder:
         RecipeError: `name` cannot be a folder's name.
         OutputError: The folder cannot be written to.
     """
-    if not re.fullmatch(r"[\w][\w.\- ]*", name):
-        raise RecipeError(
-            f"{name!r} cannot name a run", remedy="use letters, digits, '-', '_', '.' and blanks"
-        )
+    check_run_name(runs, name)
     number = 1
     while True:
         folder = RunFolder(runs / f"{name}-{number}")
@@ -126,10 +123,6 @@ def create_run_folder(runs: Path, name: str, recipe_text: str) -> RunFolder:
             folder.path.mkdir(parents=True)
             break
         except FileExistsError:
-            if runs.exists() and not runs.is_dir():
-                raise OutputError(
-                    f"{runs} is a file", where=str(runs), remedy="choose another --runs folder"
-                ) from None
             number += 1
         except OSError as error:
             raise OutputError(
@@ -139,6 +132,23 @@ def create_run_folder(runs: Path, name: str, recipe_text: str) -> RunFolder:
             ) from error
     write_text(folder.recipe, recipe_text)
     return folder
+
+
+def check_run_name(runs: Path, name: str) -> None:
+    """Refuse what cannot become a run folder, before any work is done.
+
+    Raises:
+        RecipeError: `name` cannot be a folder's name.
+        OutputError: `runs` is a file.
+    """
+    if not re.fullmatch(r"[\w][\w.\- ]*", name):
+        raise RecipeError(
+            f"{name!r} cannot name a run", remedy="use letters, digits, '-', '_', '.' and blanks"
+        )
+    if runs.exists() and not runs.is_dir():
+        raise OutputError(
+            f"{runs} is a file", where=str(runs), remedy="choose another --runs folder"
+        )
 
 
 def open_run_folder(path: Path) -> RunFolder:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segtune.tracking import bundle_digest, connect, local_copy, upload_bundle
+from segtune.tracking import bundle_digest, connect, local_copy, open_experiment, upload_bundle
 from segtune.tracking.bundles import BUNDLE_TAG
 
 
@@ -25,7 +25,7 @@ def test_a_digest_follows_names_and_contents(tmp_path: Path) -> None:
 
 def test_bundles_of_a_run_lie_beside_each_other(store: str, tmp_path: Path) -> None:
     client = connect(store)
-    run = client.create_run("0")
+    run = client.create_run(open_experiment(client, store, "bundles"))
 
     first = upload_bundle(client, run.info.run_id, draw_bundle(tmp_path / "a", "x"))
     second = upload_bundle(client, run.info.run_id, draw_bundle(tmp_path / "b", "y"))
@@ -39,7 +39,7 @@ def test_bundles_of_a_run_lie_beside_each_other(store: str, tmp_path: Path) -> N
 
 def test_a_bundle_that_was_cut_off_is_completed(store: str, tmp_path: Path) -> None:
     client = connect(store)
-    run = client.create_run("0")
+    run = client.create_run(open_experiment(client, store, "bundles"))
     folder = draw_bundle(tmp_path / "a", "x")
     place = upload_bundle(client, run.info.run_id, folder)
     stored = local_copy(store, f"{run.info.artifact_uri}/{place}")
