@@ -106,7 +106,7 @@ def is_bundle(path: Path) -> bool:
 
 
 def write_info(folder: Path, info: BundleInfo) -> None:
-    """Write inference.yml and segtune.json into a bundle folder. Raises OutputError."""
+    """Write inference.yml and segtune.json beside the graphs of a bundle. Raises OutputError."""
     write_text(folder / PADDLEX_INFO, _paddlex_yaml(info))
     document = {
         "format": FORMAT,
@@ -118,6 +118,7 @@ def write_info(folder: Path, info: BundleInfo) -> None:
         "architecture": info.architecture,
         "versions": info.versions,
         "source": info.source,
+        "sizes_bytes": {name: (folder / name).stat().st_size for name in FILES if name != INFO},
     }
     write_text(folder / INFO, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
@@ -139,6 +140,7 @@ def read_info(folder: Path) -> BundleInfo:
                 where=str(file),
                 remedy="use the segtune version that wrote it",
             )
+        _check_sizes(folder, fields.pop("sizes_bytes"))
         fields["categories"] = Categories.from_json(fields["categories"])
         fields["preprocess"] = PreprocessSpec.from_json(fields["preprocess"])
         fields["mask_frame"] = MaskFrame(fields["mask_frame"])
@@ -204,3 +206,14 @@ def _check_files(folder: Path) -> None:
             where=str(folder),
             remedy="export the checkpoint again",
         )
+
+
+def _check_sizes(folder: Path, sizes_bytes: dict[str, int]) -> None:
+    for name, expected in sizes_bytes.items():
+        found = (folder / name).stat().st_size
+        if found != expected:
+            raise BundleError(
+                f"{name} of the bundle has {found} bytes instead of {expected}",
+                where=str(folder / name),
+                remedy="copy the bundle again, whole, or export the checkpoint again",
+            )

@@ -17,6 +17,7 @@ from segtune.bundle import (
     read_info,
     write_info,
 )
+from segtune.bundle import INFO as INFO_FILE
 from segtune.categories import Categories
 from segtune.errors import BundleError
 from segtune.outputs import MaskFrame
@@ -166,3 +167,12 @@ def test_a_broken_package_beside_ours_does_not_keep_an_export_from_its_versions(
     monkeypatch.syspath_prepend(tmp_path)
 
     assert "segtune" in installed_versions()
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != INFO_FILE])
+def test_a_file_cut_short_is_named_with_both_sizes(bundle: Path, name: str) -> None:
+    whole = (bundle / name).read_bytes()
+    (bundle / name).write_bytes(whole[:-1])
+
+    with pytest.raises(BundleError, match=f"{len(whole) - 1} bytes instead of {len(whole)}"):
+        read_info(bundle)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,8 @@ def test_an_mlflow_run_is_registered_by_its_id(store: str, tmp_path: Path) -> No
 def test_a_version_never_changes_when_its_run_exports_again(store: str, tmp_path: Path) -> None:
     folder = draw_run(tmp_path / "runs", None)
     first = register(str(folder.path), name="grown")
-    (folder.bundle / "inference.pdiparams").write_text("{ }")
+    shutil.rmtree(folder.bundle)
+    draw_bundle(folder.bundle, "{ }")
     draw_run_again = register(str(folder.path), name="grown", alias="best")
 
     assert (first.version, draw_run_again.version) == (1, 2)

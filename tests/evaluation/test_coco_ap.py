@@ -24,7 +24,7 @@ from tests.evaluation.oracle import (
     twelve,
 )
 
-REFERENCE = Path("/work/shared/data/coco_eval_reference")
+REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "coco_eval_reference"
 SIZE_HW = (150, 200)
 # Category 9 has no ground truth. Image 4 shows nothing, image 5 gets no prediction.
 CATEGORIES = [{"id": 7, "name": "fig"}, {"id": 2, "name": "nut"}, {"id": 9, "name": "plum"}]
