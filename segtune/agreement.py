@@ -5,20 +5,19 @@ Shapes: n instances, H x W image.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
-from segtune import boxes
+from segtune import boxes, masks
 from segtune.instances import Instances
+from segtune.masks import Rle
 
 MAX_BOX_PX = 0.01
 MAX_SCORE = 1e-4
 MIN_MASK_IOU = 0.999
-EDGE_SHARE = 0.1  # of the side of a square as large as the mask
 TIE_PX = 1.0  # a rival lies further off than numbers drift
 TIE_IOU = 0.5  # boxes that overlap more than this may suppress one another
 MAX_TIES = 0.02  # share of instances; as many as tests/parity allows
@@ -36,9 +35,7 @@ class AgreementReport:
             an instance of one has no counterpart at all.
         worst_score: Largest difference of a score.
         worst_mask_iou: Smallest overlap of a mask with its counterpart. Masks that differ in one
-            pixel, or in fewer than EDGE_SHARE of their side, count as equal: a small one would
-            fall below any limit by it, and the flat probabilities of a network that has hardly
-            trained cross one half on the last bit.
+            pixel count as equal, since a small one would fall below any limit by it.
         ties: Instances in whose place the other has one of equal score that overlaps it. Which of
             the two suppresses the other hangs on the last bit of a score.
     """
@@ -81,12 +78,37 @@ def merge(reports: Iterable[AgreementReport]) -> AgreementReport:
     )
 
 
-def compare(expected: Instances, found: Instances) -> AgreementReport:
+@dataclass(frozen=True)
+class Band:
+    """The same instances with masks a little smaller and a little larger.
+
+    A pixel in the larger mask and not in the smaller one is on the verge: its probability is so
+    near one half that it may fall to either side. A network that has hardly trained has many.
+    """
+
+    smaller: Instances
+    larger: Instances
+
+
+def compare(expected: Instances, found: Instances, band: Band | None = None) -> AgreementReport:
     """Look for the best instances of either in the other and report the worst differences.
 
-    Both are of the same image, in descending order of score.
+    Args:
+        expected: Of one image, in descending order of score.
+        found: Of the same image, in the same order.
+        band: Of `expected`; pixels on the verge are not compared.
     """
-    return worst_of([_look_for(expected, found), _look_for(found, expected)])
+
+    def overlap(row: int, other_row: int) -> float:
+        verge = None if band is None else (band.smaller.rles[row], band.larger.rles[row])
+        return _mask_iou(expected.rles[row], found.rles[other_row], verge)
+
+    return worst_of(
+        [
+            _look_for(expected, found, overlap),
+            _look_for(found, expected, lambda row, other_row: overlap(other_row, row)),
+        ]
+    )
 
 
 def worst_of(reports: Sequence[AgreementReport]) -> AgreementReport:
@@ -99,7 +121,9 @@ def worst_of(reports: Sequence[AgreementReport]) -> AgreementReport:
     )
 
 
-def _look_for(wanted: Instances, there: Instances) -> AgreementReport:
+def _look_for(
+    wanted: Instances, there: Instances, mask_iou: Callable[[int, int], float]
+) -> AgreementReport:
     """Compare each of the best instances of `wanted` with its nearest of `there`."""
     reports = []
     for row in range(min(len(wanted), COMPARED_INSTANCES)):
@@ -114,7 +138,7 @@ def _look_for(wanted: Instances, there: Instances) -> AgreementReport:
         if box_px[nearest] > TIE_PX and np.any((overlap > TIE_IOU) & (score <= MAX_SCORE)):
             reports.append(AgreementReport(1, 1, ties=1))
             continue
-        iou = _mask_iou(wanted, row, there, int(candidates[nearest]))
+        iou = mask_iou(row, int(candidates[nearest]))
         reports.append(AgreementReport(1, 1, float(box_px[nearest]), float(score[nearest]), iou))
     return replace(merge(reports), images=1)
 
@@ -124,8 +148,11 @@ def _distances(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArr
     return np.asarray(np.nan_to_num(np.abs(found - wanted), nan=np.inf, posinf=np.inf))
 
 
-def _mask_iou(first: Instances, row: int, second: Instances, other_row: int) -> float:
-    pair = [first.rles[row], second.rles[other_row]]
-    union = float(coco_mask.area(coco_mask.merge(pair)))
-    shared = float(coco_mask.area(coco_mask.merge(pair, intersect=True)))
-    return 1.0 if union - shared <= max(1.0, EDGE_SHARE * union**0.5) else shared / union
+def _mask_iou(first: Rle, second: Rle, verge: tuple[Rle, Rle] | None) -> float:
+    one, other = (masks.decode(rle) for rle in (first, second))
+    differing = one ^ other
+    if verge is not None:
+        smaller, larger = (masks.decode(rle) for rle in verge)
+        differing &= ~larger | smaller
+    wrong = int(differing.sum())
+    return 1.0 if wrong <= 1 else 1 - wrong / int((one | other).sum())

@@ -16,7 +16,7 @@ from paddle.static import InputSpec
 
 from segtune import masks as mask_forms
 from segtune.agreement import AgreementReport as AgreementReport
-from segtune.agreement import compare, merge, worst_of
+from segtune.agreement import Band, compare, merge, worst_of
 from segtune.bundle import (
     PADDLEX_GRAPH,
     RAW_GRAPH,
@@ -33,12 +33,14 @@ from segtune.instances import Instances
 from segtune.models.conv_norm import fused_copy
 from segtune.models.segmenter import InstanceSegmenter
 from segtune.models.upstream_form import UpstreamForm
+from segtune.postprocess import MASK_THRESHOLD, instances_of, split_rows
 from segtune.predictor import Predictor
 from segtune.preprocess import PreprocessSpec
 from segtune.progress import Reporter, SilentReporter
 from segtune.runtime.dygraph import DygraphBackend
 from segtune.runtime.paddle_inference import Graph, PaddleInferenceBackend
 
+VERGE = 1e-4  # probabilities this near to the threshold may fall to either side
 COMPARED_SIDE_PX = 480  # PaddleX's form holds all masks at once, 1.2 GB for 300 of 1000 x 1000
 
 
@@ -167,17 +169,29 @@ def _compare_bundle(
     reporter: Reporter,
 ) -> AgreementReport:
     """Return the worst differences between the network and every way to run its bundle."""
-    expect = _predict_with(info, DygraphBackend(network, device))
+    backend = DygraphBackend(network, device)
     engines = list(_bundle_engines(info, folder, device))
     reports = []
     with reporter.task("compare bundle and checkpoint", len(images)) as task:
         for path in images:
             image = _shrink(read_image(path))
-            expected = expect(image)
-            ways = [compare(expected, engine(image)) for engine in engines]
-            reports.append(worst_of(ways))
+            expected, band = _expect(info, backend, image)
+            reports.append(worst_of([compare(expected, run(image), band) for run in engines]))
             task.advance()
     return merge(reports)
+
+
+def _expect(
+    info: BundleInfo, backend: DygraphBackend, image: NDArray[np.uint8]
+) -> tuple[Instances, Band]:
+    """Return what the network finds on a picture, and how sure it is of the masks' edges."""
+    array, geometry = info.preprocess.apply(image)
+    [rows] = split_rows(backend.run(array[None]))
+    found, smaller, larger = (
+        instances_of(rows, geometry, mask_frame=info.mask_frame, mask_threshold=limit)
+        for limit in (MASK_THRESHOLD, MASK_THRESHOLD + VERGE, MASK_THRESHOLD - VERGE)
+    )
+    return found, Band(smaller, larger)
 
 
 def _bundle_engines(info: BundleInfo, folder: Path, device: Device) -> Iterator[_Engine]:
@@ -187,7 +201,7 @@ def _bundle_engines(info: BundleInfo, folder: Path, device: Device) -> Iterator[
         yield _predict_as_paddlex(info, graph)
 
 
-def _predict_with(info: BundleInfo, backend: DygraphBackend | PaddleInferenceBackend) -> _Engine:
+def _predict_with(info: BundleInfo, backend: PaddleInferenceBackend) -> _Engine:
     predictor = Predictor(
         backend, info.preprocess, info.categories, info.mask_frame, info.model_name
     )

@@ -48,6 +48,7 @@ def instances_of(
     mask_frame: MaskFrame,
     threshold: float = 0.0,
     max_instances: int | None = None,
+    mask_threshold: float = MASK_THRESHOLD,
 ) -> Instances:
     """Return the instances of one image, by descending score.
 
@@ -59,6 +60,7 @@ def instances_of(
         mask_frame: What the mask logits cover.
         threshold: Scores must be above this, not equal to it.
         max_instances: Keep so many of the highest scores; all if None.
+        mask_threshold: Probabilities of the pixels of a mask are above this.
 
     Raises:
         ValueError: Masks inside boxes, which no network of this version returns.
@@ -75,7 +77,10 @@ def instances_of(
         boxes,
         rows.scores[kept].astype(np.float32),
         rows.labels[kept].astype(np.int64),
-        tuple(_mask_of(rows.mask_logits[row], rows.boxes[row], geometry) for row in kept),
+        tuple(
+            _mask_of(rows.mask_logits[row], rows.boxes[row], geometry, mask_threshold)
+            for row in kept
+        ),
         geometry.original_hw,
     )
 
@@ -88,7 +93,9 @@ def _boxes_in_image(boxes: NDArray[np.float32], geometry: Geometry) -> NDArray[n
     return np.asarray(in_image.clip(0, [width, height, width, height]), np.float32)
 
 
-def _mask_of(logits: NDArray[np.float32], box: NDArray[np.float32], geometry: Geometry) -> Rle:
+def _mask_of(
+    logits: NDArray[np.float32], box: NDArray[np.float32], geometry: Geometry, threshold: float
+) -> Rle:
     """Return the mask (H, W) of one row: logits (p, q), box in pixels of the network input."""
     x1, y1, x2, y2 = (float(side) for side in box)
     scale_h, scale_w = geometry.scale_hw
@@ -98,7 +105,7 @@ def _mask_of(logits: NDArray[np.float32], box: NDArray[np.float32], geometry: Ge
     window = logits[rows.cells, columns.cells]
     probabilities = 0.5 + 0.5 * np.tanh(0.5 * window)  # the sigmoid, without overflow
     # Transposed, as COCO counts run down the columns.
-    mask = _is_above_threshold(columns.weights, (rows.weights @ probabilities).T)
+    mask = _is_above(threshold, columns.weights, (rows.weights @ probabilities).T)
     return _encode_window(mask, rows.first_pixel, columns.first_pixel, geometry.original_hw)
 
 
@@ -143,10 +150,10 @@ def _axis_factor(
     return _AxisFactor(first, cells, weights)
 
 
-def _is_above_threshold(
-    weights: NDArray[np.float32], lines: NDArray[np.float32]
+def _is_above(
+    threshold: float, weights: NDArray[np.float32], lines: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
-    """Return where `weights @ lines` is above the threshold: (n, k) times (k, m) gives (n, m).
+    """Return where `weights @ lines` is above a threshold: (n, k) times (k, m) gives (n, m).
 
     Neighbouring pixels take from a few neighbouring cells only, so blocks of them need a small
     part of the product; on a photograph of 12 megapixels that is six times as fast as the whole.
@@ -157,7 +164,7 @@ def _is_above_threshold(
         used = np.flatnonzero(block.any(axis=0))
         if len(used):
             cells = slice(used[0], used[-1] + 1)
-            above[start : start + _BLOCK] = block[:, cells] @ lines[cells] > MASK_THRESHOLD
+            above[start : start + _BLOCK] = block[:, cells] @ lines[cells] > threshold
     return above
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,3 +15,11 @@ from tests.drawing import draw_coco
 def tiny_coco(tmp_path: Path) -> Path:
     """Root of a drawn COCO dataset: six training and three validation images of 96 x 128."""
     return draw_coco(tmp_path / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as in a terminal; a shell's background jobs, such as some CI runs, ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

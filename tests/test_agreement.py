@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segtune.agreement import AgreementReport, compare, merge
+from segtune.agreement import AgreementReport, Band, compare, merge
 from segtune.instances import Instances
 from segtune.masks import encode_all
 
@@ -117,19 +117,17 @@ def test_another_score_in_the_same_place_is_no_tie() -> None:
     assert report.worst_box_px == 2.0
 
 
-@pytest.mark.parametrize(
-    ("pixels", "agrees"), [pytest.param(3, True, id="a few"), pytest.param(40, False, id="a row")]
-)
-def test_pixels_on_the_verge_are_forgiven_up_to_a_tenth_of_the_side(
-    pixels: int, agrees: bool
-) -> None:
-    bitmap = np.ones((1, 40, 40), bool)
-    other = bitmap.copy()
-    other[0, 0, :pixels] = False
-    box = np.asarray([[0, 0, 40, 40]], np.float32)
-    first, second = (
-        Instances(box, np.ones(1, np.float32), np.zeros(1, np.int64), encode_all(b), (40, 40))
-        for b in (bitmap, other)
-    )
+def test_pixels_on_the_verge_are_not_compared_and_others_are() -> None:
+    def square(rows: int) -> Instances:
+        bitmap = np.zeros((1, 40, 40), bool)
+        bitmap[0, :rows] = True
+        box = np.asarray([[0, 0, 40, 40]], np.float32)
+        return Instances(
+            box, np.ones(1, np.float32), np.zeros(1, np.int64), encode_all(bitmap), (40, 40)
+        )
 
-    assert compare(first, second).agrees is agrees
+    band = Band(smaller=square(30), larger=square(34))
+
+    assert compare(square(32), square(33), band).worst_mask_iou == 1.0
+    assert compare(square(32), square(35), band).worst_mask_iou == 1 - 1 / 35
+    assert compare(square(32), square(33)).worst_mask_iou == 1 - 1 / 33

@@ -70,6 +70,7 @@ class Graph:
         onednn: bool = True,
     ) -> None:
         paddle = import_paddle_quietly()
+        self._set_threads = paddle.base.core.set_num_threads
         config = paddle.inference.Config(str(graph), str(weights))
         config.disable_glog_info()
         _choose_device(config, device, threads or default_threads(), onednn=onednn)
@@ -89,6 +90,8 @@ class Graph:
             handle.reshape(array.shape)
             handle.copy_from_cpu(np.ascontiguousarray(array, np.float32))
         self._predictor.run()
+        # Paddle leaves the process with one thread for everything that comes after a run.
+        self._set_threads(default_threads())
         names = self._predictor.get_output_names()
         return [self._predictor.get_output_handle(name).copy_to_cpu() for name in names]
 

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from segtune.bundle import RAW_GRAPH
 from segtune.devices import Device
 from segtune.errors import BundleError, DeviceError
 from segtune.export import trace
 from segtune.preprocess import PreprocessSpec
+from segtune.processor import default_threads
 from segtune.runtime.dygraph import DygraphBackend
 from segtune.runtime.paddle_inference import PaddleInferenceBackend
 from tests.fixed_rows import FixedRows
@@ -60,3 +62,14 @@ def test_a_damaged_graph_is_an_error(bundle: Path, tmp_path: Path) -> None:
 
     with pytest.raises(BundleError, match="cannot load the graph"):
         PaddleInferenceBackend(tmp_path, CPU)
+
+
+def test_what_comes_after_a_run_has_all_its_threads(bundle: Path) -> None:
+    def threads() -> list[int]:
+        pools = threadpoolctl.threadpool_info()
+        return [pool["num_threads"] for pool in pools if "iomp" in pool["filepath"]]
+
+    backend = PaddleInferenceBackend(bundle, CPU)
+    backend.run(np.zeros((1, 3, 32, 32), np.float32))
+
+    assert threads() == [default_threads()]
