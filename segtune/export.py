@@ -44,7 +44,7 @@ VERGE = 1e-4  # probabilities this near to the threshold may fall to either side
 COMPARED_SIDE_PX = 480  # PaddleX's form holds all masks at once, 1.2 GB for 300 of 1000 x 1000
 
 
-def as_upstream(network: nn.Layer) -> UpstreamForm:
+def as_upstream(network: InstanceSegmenter) -> UpstreamForm:
     """Return the layer `(image, im_shape, scale_factor) -> bbox, bbox_num, mask` of PaddleX."""
     return UpstreamForm(network)
 

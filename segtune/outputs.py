@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 
 class MaskFrame(str, Enum):
-    """What a row of mask logits covers."""
+    """What a row of mask logits covers, and which of it belongs to the mask."""
 
-    INPUT = "input"  # the whole network input, at a stride
+    INPUT = "input"  # the whole network input, at a stride; what lies outside the box is cut off
+    INPUT_UNCUT = "input_uncut"  # the same, but the mask goes on outside the box
     BOX = "box"  # the inside of the row's box
 
 

@@ -1,9 +1,11 @@
 """Raw outputs of a network become the instances of an image, one box window at a time.
 
-The reference enlarges every probability map to the network input, sets it to zero outside the
-box, enlarges it to the image and keeps what is above 0.5. All of these steps are linear, and work
-on rows and columns apart: a mask is `rows @ probabilities @ columns.T`, where each factor is small,
-as it covers the box only. Cost follows the instances, not the picture.
+Where masks are cut at their boxes, the reference enlarges every probability map to the network
+input, sets it to zero outside the box, enlarges it to the image and keeps what is above 0.5. Where
+they are not, it enlarges logits to the image and keeps what is above 0. All of these steps are
+linear, and work on rows and columns apart: a mask is `rows @ map @ columns.T`, where each factor
+is small, as it covers the box only, or what of the map is above 0. Cost follows the instances, not
+the picture.
 
 Shapes: R rows, H x W image, h x w network input, p x q mask map.
 """
@@ -65,7 +67,7 @@ def instances_of(
     Raises:
         ValueError: Masks inside boxes, which no network of this version returns.
     """
-    if mask_frame is not MaskFrame.INPUT:
+    if mask_frame is MaskFrame.BOX:
         raise ValueError(f"no network of this version has masks with frame {mask_frame.value!r}")
     kept = np.flatnonzero(rows.scores > threshold)
     boxes = _boxes_in_image(rows.boxes[kept], geometry)
@@ -78,7 +80,9 @@ def instances_of(
         rows.scores[kept].astype(np.float32),
         rows.labels[kept].astype(np.int64),
         tuple(
-            _mask_of(rows.mask_logits[row], rows.boxes[row], geometry, mask_threshold)
+            _cut_mask(rows.mask_logits[row], rows.boxes[row], geometry, mask_threshold)
+            if mask_frame is MaskFrame.INPUT
+            else _uncut_mask(rows.mask_logits[row], geometry, mask_threshold)
             for row in kept
         ),
         geometry.original_hw,
@@ -93,15 +97,15 @@ def _boxes_in_image(boxes: NDArray[np.float32], geometry: Geometry) -> NDArray[n
     return np.asarray(in_image.clip(0, [width, height, width, height]), np.float32)
 
 
-def _mask_of(
+def _cut_mask(
     logits: NDArray[np.float32], box: NDArray[np.float32], geometry: Geometry, threshold: float
 ) -> Rle:
     """Return the mask (H, W) of one row: logits (p, q), box in pixels of the network input."""
     x1, y1, x2, y2 = (float(side) for side in box)
     scale_h, scale_w = geometry.scale_hw
     height, width = geometry.original_hw
-    rows = _axis_factor(y1, y2, scale_h, height, geometry.input_hw[0], logits.shape[0])
-    columns = _axis_factor(x1, x2, scale_w, width, geometry.input_hw[1], logits.shape[1])
+    rows = _cut_factor(y1, y2, scale_h, height, geometry.input_hw[0], logits.shape[0])
+    columns = _cut_factor(x1, x2, scale_w, width, geometry.input_hw[1], logits.shape[1])
     window = logits[rows.cells, columns.cells]
     probabilities = 0.5 + 0.5 * np.tanh(0.5 * window)  # the sigmoid, without overflow
     # Transposed, as COCO counts run down the columns.
@@ -118,7 +122,38 @@ class _AxisFactor:
     weights: NDArray[np.float32]  # (pixels, cells)
 
 
-def _axis_factor(
+def _uncut_mask(logits: NDArray[np.float32], geometry: Geometry, threshold: float) -> Rle:
+    """Return the mask (H, W) of one row: logits (p, q) that cover the whole image."""
+    limit = float(np.log(threshold / (1 - threshold)))
+    above = logits > limit
+    if not above.any():
+        return _encode_window(np.zeros((0, 0), np.bool_), 0, 0, geometry.original_hw)
+    rows, columns = (
+        _uncut_factor(np.flatnonzero(above.any(axis=1 - axis)), logits.shape[axis], num_pixels)
+        for axis, num_pixels in enumerate(geometry.original_hw)
+    )
+    window = logits[rows.cells, columns.cells]
+    mask = _is_above(limit, columns.weights, (rows.weights @ window).T)
+    return _encode_window(mask, rows.first_pixel, columns.first_pixel, geometry.original_hw)
+
+
+def _uncut_factor(occupied: NDArray[np.int64], num_cells: int, num_pixels: int) -> _AxisFactor:
+    """Return what pixels take from cells, where any of these cells are occupied.
+
+    A pixel between two cells is above a limit only where one of them is, so that a pixel more
+    than a cell away from all that are occupied is not looked at.
+    """
+    scale = num_cells / num_pixels  # cells a pixel
+    first = max(int(np.floor((occupied[0] - 0.5) / scale)) - 1, 0)
+    last = min(int(np.ceil((occupied[-1] + 1.5) / scale)), num_pixels - 1)
+    places = ((np.arange(first, last + 1) + 0.5) * scale - 0.5).clip(0, num_cells - 1)
+    cells = slice(int(places[0]), int(np.ceil(places[-1])) + 1)
+    grid = np.arange(cells.start, cells.stop)
+    weights = np.maximum(1 - np.abs(places[:, None] - grid), 0)
+    return _AxisFactor(first, cells, weights.astype(np.float32))
+
+
+def _cut_factor(
     low: float, high: float, scale: float, num_pixels: int, num_inputs: int, num_cells: int
 ) -> _AxisFactor:
     """Join the two resizes and the crop of one axis: map to input, box low..high, input to image.

@@ -1,11 +1,13 @@
-"""The processor as Paddle finds it: threads and vector units, set before Paddle is imported.
+"""The processor as Paddle finds it: threads, vector units, memory; set before Paddle is imported.
 
 Paddle's CPU wheel starts with one thread, and its MKL takes a slow path on AMD processors. Both
-are decided by environment variables that are read once, when Paddle is imported.
+are decided by environment variables that are read once, when Paddle is imported. And it gives
+every tensor's memory back to the system, which hands it out again page by page.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import io
 import os
@@ -22,6 +24,9 @@ from segtune.errors import DependencyError, SegtuneError
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 MKL_VARIABLE = "MKL_DEBUG_CPU_TYPE"
+_MMAP_VARIABLE, _TRIM_VARIABLE = "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"  # glibc's
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+_LARGEST_KEPT_BYTES, _NEVER_TRIM = 1 << 30, (1 << 31) - 1
 _SET_HERE: set[str] = set()  # variables that prepare() has given their value
 MKL_AVX2 = "5"  # MKL's number of its AVX2 code path
 INSTALL_PADDLE = (
@@ -54,6 +59,7 @@ def prepare(threads: int | None = None) -> None:
     if is_amd():
         _set_unless_given(MKL_VARIABLE, MKL_AVX2)
     _set_unless_given("GLOG_minloglevel", "2")  # errors only
+    _keep_freed_memory()
 
 
 def is_users(variable: str) -> bool:
@@ -89,6 +95,19 @@ def _set_unless_given(variable: str, value: str) -> None:
     if variable not in os.environ:
         os.environ[variable] = value
         _SET_HERE.add(variable)
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what tensors have freed, unless the user has set its limits; else do nothing.
+
+    Tensors of megabytes come and go with every operator. Faulting their pages in anew takes a
+    third of the time of a training step (benchmarks/README.md).
+    """
+    if platform.libc_ver()[0] != "glibc" or {_MMAP_VARIABLE, _TRIM_VARIABLE} & set(os.environ):
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
+    libc.mallopt(_M_TRIM_THRESHOLD, _NEVER_TRIM)
 
 
 def usable_cores() -> int:

@@ -150,19 +150,20 @@ def _rcnn(
 
 
 def _mask_rt_detr(name: str, *, mask_ap: float, box_ap: float, size_mb: float) -> ModelSpec:
+    recipe = name.lower().replace("-", "_")
     return ModelSpec(
         name=name,
         family="Mask-RT-DETR",
-        builder=None,
+        builder=f"segtune.models.mask_rt_detr.variants:{recipe}",
         preprocess=STRETCHED,
-        mask_frame=MaskFrame.INPUT,
+        mask_frame=MaskFrame.INPUT_UNCUT,
         mask_stride=1,
         size_divisor=32,
         weights_url=_weights_url(name),
         mask_ap=mask_ap,
         box_ap=box_ap,
         size_mb=size_mb,
-        recipe=None,
+        recipe=f"{recipe}.yaml",
     )
 
 

@@ -27,9 +27,13 @@ def test_weights_are_those_that_paddlex_starts_from(spec) -> None:  # type: igno
 
 
 def test_r_cnn_masks_live_in_their_box_and_the_others_on_the_input() -> None:
-    frames = {"Mask R-CNN": MaskFrame.BOX}
+    frames = {
+        "Mask R-CNN": MaskFrame.BOX,
+        "Mask-RT-DETR": MaskFrame.INPUT_UNCUT,
+        "PP-YOLOE_seg": MaskFrame.INPUT,
+    }
     for spec in MODELS:
-        assert spec.mask_frame is frames.get(spec.family, MaskFrame.INPUT)
+        assert spec.mask_frame is frames[spec.family]
 
 
 def test_only_the_r_cnn_without_fpn_does_not_pad() -> None:
@@ -68,7 +72,7 @@ def test_unknown_name_is_answered_with_the_nearest_ones(name: str, remedy: str) 
 
 def test_network_that_is_not_written_yet_names_one_that_works() -> None:
     with pytest.raises(RecipeError) as caught:
-        build_model("Mask-RT-DETR-L")
+        build_model("MaskRCNN-ResNet50")
 
     assert "PP-YOLOE_seg-S" in str(caught.value.remedy)
 

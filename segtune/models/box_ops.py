@@ -41,6 +41,11 @@ def giou_losses(boxes: Tensor, targets: Tensor, epsilon: float = 1e-10) -> Tenso
     return 1 - (shared / union - (hull - union) / hull)
 
 
+def pairwise_giou(first: Tensor, second: Tensor) -> Tensor:
+    """Return the generalised overlaps (N, G, L) of boxes (N, G, 4) with boxes (N, L, 4)."""
+    return 1 - giou_losses(first.unsqueeze(2), second.unsqueeze(1))
+
+
 def boxes_around(points: Tensor, distances: Tensor) -> Tensor:
     """Return the boxes (..., 4) whose sides lie at distances (..., 4) from points (..., 2)."""
     return paddle.concat([points - distances[..., :2], points + distances[..., 2:]], axis=-1)

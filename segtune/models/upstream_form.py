@@ -1,9 +1,9 @@
 """The form in which PaddleX feeds and reads a network: boxes and masks of the original image.
 
-The reference enlarges every probability map to the network input, sets it to zero outside the
-box and enlarges it to the image. These steps are linear, and work on rows and columns apart, so a
-mask is `rows @ probabilities @ columns.T`. That needs no interpolation operator, which Paddle
-3.3.1 cannot run under oneDNN.
+Enlarging a map is linear and works on rows and columns apart, so a mask is `rows @ map @
+columns.T`. That needs no interpolation operator, which Paddle 3.3.1 cannot run under oneDNN. Where
+masks are cut at their boxes, the reference enlarges probabilities to the network input, sets them
+to zero outside the box and enlarges them to the image; else it enlarges logits to the image.
 
 Shapes: N images, R rows, H x W largest original image, h x w network input, p x q mask map.
 """
@@ -14,7 +14,10 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from segtune.models.segmenter import InstanceSegmenter
 from segtune.models.spare_row import with_spare_row
+from segtune.models.upsample import linear_weights
+from segtune.outputs import MaskFrame
 
 MASK_THRESHOLD = 0.5  # probability, strict; as in the reference
 
@@ -27,7 +30,7 @@ class UpstreamForm(nn.Layer):
     would drop their boxes but not their masks.
     """
 
-    def __init__(self, network: nn.Layer) -> None:
+    def __init__(self, network: InstanceSegmenter) -> None:
         super().__init__()
         self.network = network
 
@@ -62,6 +65,7 @@ class UpstreamForm(nn.Layer):
             sizes_hw,
             im_shape,
             image.shape[2:],
+            is_cut=self.network.mask_frame is MaskFrame.INPUT,
         )
         columns = [labels.astype("float32").unsqueeze(1), scores.unsqueeze(1), scaled]
         bbox = paddle.gather(paddle.concat(columns, axis=1), kept)  # (K, 6)
@@ -103,26 +107,49 @@ def _masks(
     sizes_hw: Tensor,
     im_shape: Tensor,
     input_hw: list[int],
+    *,
+    is_cut: bool,
 ) -> Tensor:
     """Return bool masks (R, H, W); boxes (R, 4) in pixels of the network input."""
-    factors = [
-        _axis_factor(
-            boxes[:, 1 - axis],
-            boxes[:, 3 - axis],
-            image_of_row,
-            sizes_hw[:, axis],
-            im_shape[:, axis],
-            input_hw[axis],
-            logits.shape[1 + axis],
+    if is_cut:
+        rows, columns = (
+            _cut_axis_factor(
+                boxes[:, 1 - axis],
+                boxes[:, 3 - axis],
+                image_of_row,
+                sizes_hw[:, axis],
+                im_shape[:, axis],
+                input_hw[axis],
+                logits.shape[1 + axis],
+            )
+            for axis in (0, 1)
         )
+        wide = paddle.matmul(F.sigmoid(logits), columns, transpose_y=True)  # (R, p, W)
+        return paddle.matmul(rows, wide) > MASK_THRESHOLD  # (R, H, W)
+    rows, columns = (
+        paddle.gather(_axis_factor(sizes_hw[:, axis], logits.shape[1 + axis]), image_of_row)
         for axis in (0, 1)
-    ]
-    rows, columns = factors
-    wide = paddle.matmul(F.sigmoid(logits), columns, transpose_y=True)  # (R, p, W)
-    return paddle.matmul(rows, wide) > MASK_THRESHOLD  # (R, H, W)
+    )
+    wide = paddle.matmul(logits, columns, transpose_y=True)
+    return paddle.matmul(rows, wide) > 0
 
 
-def _axis_factor(
+def _axis_factor(sizes: Tensor, num_cells: int) -> Tensor:
+    """Return what the pixels of one axis take from cells of the map (N, L, k).
+
+    Shapes: L pixels of the canvas along this axis, k cells of the map.
+
+    Args:
+        sizes: Size (N,) of each original image along this axis; pixels past it take nothing.
+        num_cells: Size of the mask map.
+    """
+    pixels = paddle.arange(sizes.max().astype("int64"), dtype="int64").astype("float32")
+    sizes = sizes.unsqueeze(1)  # (N, 1)
+    weights = linear_weights(pixels.unsqueeze(0), sizes.unsqueeze(2), num_cells)
+    return weights * (pixels < sizes).astype("float32").unsqueeze(2)
+
+
+def _cut_axis_factor(
     low: Tensor,
     high: Tensor,
     image_of_row: Tensor,
@@ -157,7 +184,7 @@ def _axis_factor(
     shares = paddle.concat([1 - share_above, share_above])  # (2N, L)
     shares *= (pixels < paddle.concat([sizes, sizes]).unsqueeze(1)).astype("float32")
     positions = paddle.concat([below, above])  # (2N, L)
-    hats = _hat(positions, num_inputs, num_cells) * shares.unsqueeze(2)  # (2N, L, k)
+    hats = linear_weights(positions, num_inputs, num_cells) * shares.unsqueeze(2)  # (2N, L, k)
     is_own = image_of_row.unsqueeze(1) == paddle.arange(num_images, dtype=image_of_row.dtype)
     positions = positions.t().unsqueeze(1)  # (L, 1, 2N)
     chosen = (positions >= low.reshape([1, -1, 1])) & (positions < high.reshape([1, -1, 1]))
@@ -165,10 +192,3 @@ def _axis_factor(
     # One product picks and adds the terms of every row: ten times as fast as gathers and sums.
     weights = paddle.matmul(chosen.astype("float32"), hats.transpose([1, 0, 2]))  # (L, R, k)
     return weights.transpose([1, 0, 2])  # (R, L, k)
-
-
-def _hat(positions: Tensor, num_inputs: int, num_cells: int) -> Tensor:
-    """Return what input positions (M, L) take from each cell (M, L, k) in a linear resize."""
-    stride = num_inputs / num_cells
-    cells = ((positions + 0.5) / stride - 0.5).clip(0, num_cells - 1)
-    return F.relu(1 - (cells.unsqueeze(2) - paddle.arange(num_cells, dtype="float32")).abs())

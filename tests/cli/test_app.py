@@ -27,6 +27,7 @@ COMMANDS = {
     "models",
     "recipes",
     "registry",
+    "replay",
     "doctor",
     "demo",
 }
@@ -74,6 +75,7 @@ def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
         ["check-dataset", "nowhere"],
         ["train", "--recipe", "nowhere.yaml"],
         ["registry", "--help"],
+        ["replay", "nowhere"],
     ],
     ids=" ".join,
 )
@@ -186,14 +188,17 @@ def test_completion_knows_the_commands() -> None:
         COMP_CWORD="1",
     )
 
-    assert set(done.stdout.split()) == {"recipes", "registry"}
+    assert set(done.stdout.split()) == {"recipes", "registry", "replay"}
 
 
 def test_models_are_the_fifteen_as_table_and_as_json() -> None:
     models = json.loads(_run("models", "--json").stdout)
 
     assert len(models) == 15
-    assert [model["name"] for model in models if model["works"]] == ["PP-YOLOE_seg-S"]
+    assert [model["name"] for model in models if model["works"]] == [
+        *(f"Mask-RT-DETR-{size}" for size in "SMLXH"),
+        "PP-YOLOE_seg-S",
+    ]
     table = _run("models").stdout
     assert all(model["name"] in table for model in models)
 

@@ -14,6 +14,7 @@ import paddle.nn.functional as F
 from paddle import Tensor
 
 from segtune.models.box_ops import boxes_around, giou_losses, side_distances
+from segtune.models.class_losses import varifocal_terms
 from segtune.models.ppyoloe_seg.assigner import Assignment
 from segtune.models.ppyoloe_seg.head import RawPredictions
 from segtune.models.ppyoloe_seg.mask_loss import cropped_mask_loss
@@ -48,7 +49,7 @@ def losses_of(
     """Return the losses by name; `loss` is their weighted sum, `loss_l1` is for watching only."""
     normaliser = assignment.quality.sum().clip(min=1)
     is_label, quality = _class_targets(assignment, targets, raw.class_logits.shape[1])
-    loss_cls = varifocal_loss(raw.class_logits, quality, is_label) / normaliser
+    loss_cls = varifocal_terms(raw.class_logits, quality, is_label).sum() / normaliser
 
     positives = _gather_positives(raw, assignment, targets)
     if len(positives) == 0:
@@ -83,22 +84,6 @@ def losses_of(
         "loss_mask": loss_mask,
         "loss_l1": loss_l1,
     }
-
-
-def varifocal_loss(logits: Tensor, quality: Tensor, is_label: Tensor) -> Tensor:
-    """Return the summed classification loss of logits (N, K, L).
-
-    See https://arxiv.org/abs/2008.13367. The weight of background, 0.75 * score ** 2, takes part
-    in the gradient, as it did when the published weights were trained.
-
-    Args:
-        logits: Before the sigmoid.
-        quality: Score to learn, same shape, 0 where not `is_label`.
-        is_label: 1 at the label of a positive point, else 0.
-    """
-    background = 0.75 * F.sigmoid(logits).square() * (1 - is_label)
-    entropy = F.binary_cross_entropy_with_logits(logits, quality, reduction="none")
-    return ((background + quality) * entropy).sum()
 
 
 def distribution_focal_losses(bin_logits: Tensor, distances: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ import numpy as np
 import paddle
 import pytest
 
-from segtune.models.ppyoloe_seg.losses import distribution_focal_losses, varifocal_loss
+from segtune.models.class_losses import varifocal_terms
+from segtune.models.ppyoloe_seg.losses import distribution_focal_losses
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,9 @@ def test_gradient_of_the_varifocal_loss_flows_through_its_weight(
 ) -> None:
     logits = paddle.to_tensor([log(score / (1 - score))], stop_gradient=False)
 
-    varifocal_loss(logits, paddle.to_tensor([quality]), paddle.to_tensor([is_label])).backward()
+    varifocal_terms(
+        logits, paddle.to_tensor([quality]), paddle.to_tensor([is_label])
+    ).sum().backward()
 
     # The figures are gradients of the score; its own derivative leads on to the logit.
     expected = gradient * score * (1 - score)
