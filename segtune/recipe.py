@@ -54,6 +54,16 @@ class AugmentRecipe(StrictModel):
     expand_ratio: float = Field(4.0, ge=1, description="Largest side ratio of that canvas.")
     crop: float = Field(1.0, ge=0, le=1, description="A random crop by box overlap is considered.")
     flip: float = Field(0.5, ge=0, le=1, description="The image is mirrored left to right.")
+    sizes: tuple[PositiveInt, ...] = Field(
+        (),
+        description="Sides in pixels of which one is drawn for each batch, repeated ones more "
+        "often; the network input is then a square of that side; empty: always image_size.",
+    )
+    random_interpolation: bool = Field(
+        False,
+        description="Each batch is resized by a randomly drawn method (nearest, linear, area, "
+        "cubic, lanczos).",
+    )
 
 
 class OptimizerRecipe(StrictModel):
@@ -150,6 +160,11 @@ class Recipe(StrictModel):
     epochs: PositiveInt = Field(40, description="Passes over the training split.")
     batch_size: PositiveInt = Field(8, description="Images per step.")
     seed: NonNegativeInt = Field(0, description="Of weights, order and augmentation.")
+    freeze: Literal["upstream", "nothing"] = Field(
+        "upstream",
+        description="Backbone parts that stay as published: those that the model's authors froze "
+        "(Mask-RT-DETR: stem and norms), or none, as random weights need it.",
+    )
     optimizer: OptimizerRecipe = Field(OptimizerRecipe(), description="How weights are updated.")
     schedule: ScheduleRecipe = Field(ScheduleRecipe(), description="The learning rate.")
     ema: EmaRecipe = Field(EmaRecipe(), description="Averaged weights.")

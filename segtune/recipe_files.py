@@ -188,18 +188,32 @@ def _model_faults(recipe: Recipe, tree: dict[str, Any], places: Places) -> list[
         return [
             Fault("model", f"is {recipe.model!r}, which segtune does not know", place, error.remedy)
         ]
-    divisor = spec.size_divisor
-    if recipe.image_size is None or not any(side % divisor for side in recipe.image_size):
-        return []
-    nearest = [max(divisor, round(side / divisor) * divisor) for side in recipe.image_size]
-    return [
-        Fault(
-            "image_size",
-            f"should be multiples of {divisor} for {spec.name}, not {list(recipe.image_size)}",
-            _place(("image_size",), places),
-            f"the nearest is {nearest}",
-        )
+    sides = {("image_size",): recipe.image_size or (), ("augment", "sizes"): recipe.augment.sizes}
+    faults = [
+        _size_fault(location, given, spec, places)
+        for location, given in sides.items()
+        if any(side % spec.size_divisor for side in given)
     ]
+    if recipe.augment.sizes and spec.preprocess.keep_ratio:
+        location = ("augment", "sizes")
+        problem = f"makes squares, but {spec.name} keeps the ratio of an image's sides"
+        remedy = "leave it out; image_size is the target of the short and the long side"
+        faults.append(Fault(dotted(location), problem, _place(location, places), remedy))
+    return faults
+
+
+def _size_fault(
+    location: Location, sides: Sequence[int], spec: zoo.ModelSpec, places: Places
+) -> Fault:
+    """Return what is wrong with sides that the strides of a model do not divide."""
+    divisor = spec.size_divisor
+    nearest = [max(divisor, round(side / divisor) * divisor) for side in sides]
+    return Fault(
+        dotted(location),
+        f"should be multiples of {divisor} for {spec.name}, not {list(sides)}",
+        _place(location, places),
+        f"the nearest is {nearest}",
+    )
 
 
 def _place(location: Location, places: Places) -> Place:

@@ -11,8 +11,15 @@ from segtune.check_dataset import check_dataset
 from segtune.data.coco import read_coco
 from segtune.data.layout import locate
 from segtune.devices import Device, open_device
-from segtune.errors import CheckpointError, DatasetError, SegtuneError, WeightsError
+from segtune.errors import (
+    CheckpointError,
+    DatasetError,
+    RecipeError,
+    SegtuneError,
+    WeightsError,
+)
 from segtune.export import export_network
+from segtune.models.frozen import frozen_parts, thaw
 from segtune.progress import Reporter, SilentReporter
 from segtune.recipe import Recipe
 from segtune.recipe_files import dump_recipe, load_recipe
@@ -78,20 +85,20 @@ def fine_tune(
         base: What relative paths of the recipe start from; default: the working folder.
         runs: Where run folders are made.
         run_name: First part of the run folder's name; default: the model's.
-        from_scratch: Begin with random weights whatever the recipe says.
+        from_scratch: Begin with random weights and freeze nothing, whatever the recipe says.
         device: Where to compute.
         reporter: Told about everything.
 
     Raises:
-        SegtuneError: The dataset has faults, weights or the device are not there, a loss is not
-            finite, or the disk is full. Nothing is written before the dataset is checked, the
-            weights are loaded and the tracking store has answered.
+        SegtuneError: The dataset has faults, weights or the device are not there, a loss or a
+            gradient is not finite, or the disk is full. Nothing is written before the dataset is
+            checked, the weights are loaded and the tracking store has answered.
         KeyboardInterrupt: A stop was asked for; the run can be continued.
     """
     log = LoggingReporter(reporter or SilentReporter())
     recipe = _absolute(recipe, base or Path.cwd())
     if from_scratch:
-        recipe = recipe.model_copy(update={"weights": None})
+        recipe = recipe.model_copy(update={"weights": None, "freeze": "nothing"})
     name = run_name or recipe.model.lower()
     check_run_name(runs, name)
     open_device(device)
@@ -189,6 +196,15 @@ def _fresh_state(job: Job, reporter: Reporter) -> TrainingState:
     """Build network, optimizer and averages; the network has random weights."""
     seed_step(job.recipe.seed, -1)
     network = build_model(job.spec.name, len(job.train.categories))
+    if job.recipe.freeze == "nothing":
+        thaw(network)
+    elif job.recipe.weights is None and frozen_parts(network):
+        raise RecipeError(
+            f"the backbone of {job.spec.name} begins with random weights, of which "
+            f"{len(frozen_parts(network))} tensors would stay so",
+            where="freeze",
+            remedy="give `weights`, or freeze nothing: --set freeze=nothing",
+        )
     size = sum(parameter.size for parameter in network.parameters() if not parameter.stop_gradient)
     reporter.say(
         f"{job.spec.name}: {size / 1e6:.1f} million trainable weights, "

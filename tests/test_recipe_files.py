@@ -107,6 +107,7 @@ def test_one_fault_stands_alone_with_its_line_and_remedy(tmp_path: Path) -> None
         pytest.param("schedule: {decay: no}", "the text 'no'", id="no stays text"),
         pytest.param("data: {train: a}", "without `val`", id="train without val"),
         pytest.param("image_size: [320, 330]", "multiples of 32", id="size off the strides"),
+        pytest.param("augment: {sizes: [0]}", "augment.sizes[0] should be greater", id="no side"),
         pytest.param("? [a]\n: 1", "a key that is not a word", id="list for a key"),
     ],
 )
@@ -122,6 +123,37 @@ def test_the_nearest_size_that_fits_is_named(tmp_path: Path) -> None:
     error = _error(_write(tmp_path, MINIMAL + "image_size: [330, 10]\n"))
 
     assert error.remedy == "the nearest is [320, 32]"
+
+
+def test_every_size_off_the_strides_is_told_in_one_report(tmp_path: Path) -> None:
+    path = _write(tmp_path, MINIMAL + "image_size: [330, 320]\naugment:\n  sizes: [320, 340]\n")
+
+    lines = _error(path).problem.splitlines()
+
+    assert lines[1:] == [
+        "  line 2: image_size should be multiples of 32 for PP-YOLOE_seg-S, not [330, 320]; "
+        "the nearest is [320, 320]",
+        "  line 4: augment.sizes should be multiples of 32 for PP-YOLOE_seg-S, not [320, 340]; "
+        "the nearest is [320, 352]",
+    ]
+
+
+def test_sizes_that_fit_are_kept_in_order_with_what_is_repeated() -> None:
+    recipe = load_recipe("pp_yoloe_seg_s", ["augment.sizes=[640, 480, 640]"])
+
+    assert recipe.augment.sizes == (640, 480, 640)
+
+
+def test_a_model_that_keeps_the_ratio_of_sides_takes_no_square_sizes(tmp_path: Path) -> None:
+    model = "model: MaskRCNN-ResNet50-FPN\n"
+
+    error = _error(_write(tmp_path, model + "augment: {sizes: [640, 801]}\n"))
+
+    assert error.problem == (
+        "augment.sizes makes squares, but MaskRCNN-ResNet50-FPN keeps the ratio of an image's sides"
+    )
+    assert "leave it out" in str(error.remedy)
+    assert load_recipe(_write(tmp_path, model + "augment: {sizes: []}\n")).augment.sizes == ()
 
 
 @pytest.mark.parametrize(

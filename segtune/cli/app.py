@@ -19,6 +19,7 @@ from segtune.cli import (
     predict,
     recipes,
     registry,
+    replay,
     train,
 )
 from segtune.errors import SegtuneError
@@ -83,6 +84,7 @@ app.command("predict")(predict.predict)
 app.command("models")(models.models)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(registry.app, name="registry")
+app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from segtune import masks
 from segtune.data.augment import Augmentation
+from segtune.data.batch_spec import draw_batch_spec
 from segtune.data.coco import CocoDataset, ImageRecord
 from segtune.errors import DatasetError
 from segtune.images import read_image
@@ -40,13 +41,12 @@ class SampleMaker:
     an instance of which no mask pixel is in the crop is left out.
     """
 
-    spec: PreprocessSpec
     augment: AugmentRecipe
     mask_stride: int
     seed: int
 
-    def make(self, record: ImageRecord, index: int, epoch: int) -> Sample:
-        """Return the sample that `seed`, `epoch` and `index` decide, wherever it is made.
+    def make(self, record: ImageRecord, index: int, epoch: int, spec: PreprocessSpec) -> Sample:
+        """Return the sample that `seed`, `epoch` and `index` decide, resized as `spec` says.
 
         Raises:
             ImageError: The picture cannot be read.
@@ -57,7 +57,7 @@ class SampleMaker:
         targets = [instance for instance in record.instances if not instance.is_crowd]
         boxes = np.array([target.box for target in targets], np.float32).reshape(-1, 4)
         augmented = self._augmentation(image, boxes, seed=_sample_seed(self.seed, epoch, index))
-        resized = self.spec.resize(augmented.image)
+        resized = spec.resize(augmented.image)
         size_hw = (resized.shape[0], resized.shape[1])
 
         rows: list[int] = []  # of `augmented`
@@ -84,7 +84,7 @@ class SampleMaker:
 
     def __reduce__(self) -> tuple[object, ...]:
         # Without the cached augmentation, which is quicker to build than to send.
-        return SampleMaker, (self.spec, self.augment, self.mask_stride, self.seed)
+        return SampleMaker, (self.augment, self.mask_stride, self.seed)
 
 
 class TrainingSet:
@@ -92,10 +92,10 @@ class TrainingSet:
 
     Args:
         dataset: Images and annotations.
-        spec: How the network wants its images.
+        spec: How the network wants its images, where `augment` draws nothing else for a batch.
         augment: How images are varied.
         mask_stride: Pixels of the network image from one mask cell to the next.
-        seed: Decides all variations, together with epoch and index.
+        seed: Decides all variations, together with epoch and index, or epoch and step.
     """
 
     def __init__(
@@ -108,14 +108,20 @@ class TrainingSet:
         seed: int,
     ) -> None:
         self.records = dataset.images
-        self.maker = SampleMaker(spec, augment, mask_stride, seed)
+        self.spec = spec
+        self.maker = SampleMaker(augment, mask_stride, seed)
 
     def __len__(self) -> int:
         return len(self.records)
 
     def sample(self, index: int, epoch: int) -> Sample:
-        """Return the sample of image `index` in `epoch`, the same on every call."""
-        return self.maker.make(self.records[index], index, epoch)
+        """Return the sample of image `index` in `epoch` at the size of `spec`."""
+        return self.maker.make(self.records[index], index, epoch, self.spec)
+
+    def batch_spec(self, epoch: int, step: int) -> PreprocessSpec:
+        """Return how the images of batch `step` of `epoch` are resized and normalised."""
+        maker = self.maker
+        return draw_batch_spec(self.spec, maker.augment, seed=maker.seed, epoch=epoch, step=step)
 
 
 def _sample_seed(seed: int, epoch: int, index: int) -> int:

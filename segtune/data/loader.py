@@ -79,17 +79,20 @@ class BatchLoader:
             SegtuneError: An image or its annotation cannot be used, or a worker died.
         """
         self._epochs_begun += 1
-        indices = self._batches(epoch)[first_step:]
         requests = [
-            Request(epoch, tuple((int(index), self._set.records[index]) for index in batch))
-            for batch in indices
+            Request(
+                epoch,
+                self._set.batch_spec(epoch, step),
+                tuple((int(index), self._set.records[index]) for index in indices),
+            )
+            for step, indices in enumerate(self._batches(epoch)[first_step:], first_step)
         ]
         if self._workers:
             made = self._made_by_workers(requests)
         else:
-            made = (make_samples(self._set.maker, epoch, request.records) for request in requests)
-        for samples in made:
-            yield collate(samples, self._set.maker.spec)
+            made = (make_samples(self._set.maker, request) for request in requests)
+        for request, samples in zip(requests, made, strict=True):
+            yield collate(samples, request.spec)
 
     def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
         """Return the indices of each batch of an epoch."""

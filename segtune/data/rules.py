@@ -137,6 +137,11 @@ _IMAGES = (
         "the stated size is that of the picture before its EXIF rotation",
         "turn the pixels and drop the EXIF tag, or annotate the upright picture; check the masks",
     ),
+    _warning(
+        "image-overfull",
+        "an image has more instances than a model can return",
+        "cut the image and its annotations into tiles, and predict on tiles as well",
+    ),
 )
 
 _ANNOTATIONS = (

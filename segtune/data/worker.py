@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from segtune.errors import DatasetError, SegtuneError
 if TYPE_CHECKING:  # Albumentations takes a second to import; a worker does so behind its pipe.
     from segtune.data.coco import ImageRecord
     from segtune.data.dataset import Sample, SampleMaker
+    from segtune.preprocess import PreprocessSpec
 
 # The worker sees the modules that its parent sees, also those that the parent's program added.
 _PROGRAM = (
@@ -37,9 +37,13 @@ _STOP_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Request:
-    """The samples wanted: their records, with the index of each in the training set."""
+    """The samples wanted: their records, with the index of each in the training set.
+
+    `spec` says how all of them are resized.
+    """
 
     epoch: int
+    spec: PreprocessSpec
     records: tuple[tuple[int, ImageRecord], ...]
 
 
@@ -157,19 +161,17 @@ def serve() -> None:
     os._exit(0)
 
 
-def make_samples(
-    maker: SampleMaker, epoch: int, records: Sequence[tuple[int, ImageRecord]]
-) -> list[Sample]:
-    """Return one sample for each (index, record).
+def make_samples(maker: SampleMaker, request: Request) -> list[Sample]:
+    """Return one sample for each record of a request.
 
     Raises:
         SegtuneError: An image or its annotation cannot be used.
         RuntimeError: A bug showed; the text names the image.
     """
     samples = []
-    for index, record in records:
+    for index, record in request.records:
         try:
-            samples.append(maker.make(record, index, epoch))
+            samples.append(maker.make(record, index, request.epoch, request.spec))
         except SegtuneError:
             raise
         except Exception as error:
@@ -179,7 +181,7 @@ def make_samples(
 
 def _answer_to(maker: SampleMaker, request: Request) -> list[Sample] | _Failure:
     try:
-        return make_samples(maker, request.epoch, request.records)
+        return make_samples(maker, request)
     except SegtuneError as error:
         return _Failure(error, "")
     except RuntimeError:

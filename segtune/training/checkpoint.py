@@ -75,9 +75,9 @@ def write_checkpoint(
     fields["categories"] = info.categories.to_json()
     fields["preprocess"] = asdict(info.preprocess)
     with atomic_folder(folder, replace=True) as beside:
-        _save(weights, beside / MODEL_FILE)
+        save_arrays(weights, beside / MODEL_FILE)
         if training is not None:
-            _save(training, beside / TRAINING_FILE)
+            save_arrays(training, beside / TRAINING_FILE)
         text = json.dumps({"format": FORMAT, **fields}, indent=2, ensure_ascii=False)
         write_text(beside / INFO_FILE, text + "\n")
 
@@ -172,9 +172,11 @@ def _read_tensors(file: Path) -> dict[str, NDArray[Any]]:
         raise _damaged(file, str(error)) from error
 
 
-def _save(arrays: Arrays, file: Path) -> None:
+def save_arrays(arrays: Arrays, file: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write arrays by name as safetensors. Raises OSError, also where safetensors has its own."""
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     try:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, file)
+        save_file(contiguous, file, metadata)
     except SafetensorError as error:  # what a full disk becomes
         raise OSError(str(error)) from error
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import paddle
 import psutil
 
 from segtune.data.collate import Batch
-from segtune.errors import TrainingError
 from segtune.models.segmenter import InstanceSegmenter, Targets
 from segtune.progress import Task
 from segtune.training.ema import Ema
+from segtune.training.finite import refuse_odd_gradients, refuse_odd_losses, values_of
 from segtune.training.seed import seed_step
 
 
@@ -44,6 +42,20 @@ class TrainingState:
     best_metric: float | None = None
 
 
+class FailedStepError(Exception):
+    """A step whose numbers are not finite; it has left everything as it was before.
+
+    Args:
+        problem: One sentence without a final stop.
+        batch: What the step was to learn from.
+    """
+
+    def __init__(self, problem: str, batch: Batch) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.batch = batch
+
+
 def train_epoch(
     state: TrainingState,
     batches: Iterable[Batch],
@@ -64,7 +76,7 @@ def train_epoch(
         stop_asked: Looked at after every step.
 
     Raises:
-        TrainingError: A loss is not finite.
+        FailedStepError: A loss or a gradient is not finite.
     """
     state.network.train()
     started = time.monotonic()
@@ -87,12 +99,22 @@ def train_epoch(
 
 
 def train_step(state: TrainingState, batch: Batch, rate: float, seed: int) -> dict[str, float]:
-    """Update the weights once and return the losses of the batch. Raises TrainingError."""
-    seed_step(seed, state.step)
-    images, targets = to_tensors(batch)
-    losses = state.network.losses(images, targets)
-    values = _finite_values(losses, batch, state.step)
-    losses["loss"].backward()
+    """Update the weights once and return the losses of the batch.
+
+    Raises:
+        FailedStepError: A loss or a gradient is not finite.
+    """
+    statistics = _norm_statistics(state.network)
+    try:
+        losses = batch_losses(state.network, batch, seed=seed, step=state.step)
+        values = values_of(losses)
+        refuse_odd_losses(values)
+        losses["loss"].backward()
+        refuse_odd_gradients(state.network)
+    except FloatingPointError as error:
+        _restore(state.network, statistics)
+        state.optimizer.clear_grad()
+        raise FailedStepError(str(error), batch) from error
     state.optimizer.set_lr(rate)
     state.optimizer.step()
     state.optimizer.clear_grad()
@@ -100,6 +122,19 @@ def train_step(state: TrainingState, batch: Batch, rate: float, seed: int) -> di
         state.ema.update()
     state.step += 1
     return values
+
+
+def batch_losses(
+    network: InstanceSegmenter, batch: Batch, *, seed: int, step: int
+) -> dict[str, paddle.Tensor]:
+    """Return the losses of a batch as the given step of a run computes them.
+
+    Raises:
+        FloatingPointError: The network met numbers that are not finite on its way.
+    """
+    seed_step(seed, step)
+    images, targets = to_tensors(batch)
+    return network.losses(images, targets)
 
 
 def to_tensors(batch: Batch) -> tuple[paddle.Tensor, Targets]:
@@ -112,14 +147,17 @@ def to_tensors(batch: Batch) -> tuple[paddle.Tensor, Targets]:
     )
 
 
-def _finite_values(losses: dict[str, paddle.Tensor], batch: Batch, step: int) -> dict[str, float]:
-    flat = paddle.stack([value.reshape([]) for value in losses.values()]).numpy()
-    values = {name: float(value) for name, value in zip(losses, np.asarray(flat), strict=True)}
-    odd = [name for name, value in values.items() if not math.isfinite(value)]
-    if odd:
-        raise TrainingError(
-            f"{', '.join(odd)} is not finite",
-            where=f"step {step}, images {', '.join(map(str, batch.image_ids))}",
-            remedy="lower optimizer.lr, set optimizer.clip_norm, or lengthen the warm-up",
-        )
-    return values
+def _norm_statistics(network: InstanceSegmenter) -> dict[str, paddle.Tensor]:
+    """Return copies of all that computing losses changes in a network, by name."""
+    return {
+        name: tensor.clone()
+        for name, tensor in network.state_dict().items()
+        if name.endswith(("._mean", "._variance"))
+    }
+
+
+def _restore(network: InstanceSegmenter, tensors: Mapping[str, paddle.Tensor]) -> None:
+    """Give some of a network's tensors their former values."""
+    own = network.state_dict()
+    for name, tensor in tensors.items():
+        own[name].set_value(tensor)

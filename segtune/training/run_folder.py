@@ -7,6 +7,7 @@ runs/<name>-<n>/
     train.log              what was said while training
     train_result.json      the outcome
     checkpoints/           step_<n>/, the newest ones, and best/
+    failed_step_<n>.safetensors  a step whose numbers were not finite, to replay it
     best_model/inference/  the exported bundle
 """
 
@@ -76,6 +77,10 @@ class RunFolder:
     def checkpoint(self, step: int) -> Path:
         """Return the folder of the checkpoint after `step` steps."""
         return self.checkpoints / f"step_{step:08d}"
+
+    def failed_step(self, step: int) -> Path:
+        """Return the file of a step, counted over all epochs, whose numbers were not finite."""
+        return self.path / f"failed_step_{step:08d}.safetensors"
 
     def numbered_checkpoints(self) -> list[Path]:
         """Return the checkpoints that training can resume from, oldest first."""

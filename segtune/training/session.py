@@ -16,6 +16,7 @@ from segtune.progress import Reporter
 from segtune.runtime.dygraph import DygraphBackend
 from segtune.tracking import Tracker
 from segtune.training.curves import draw_curves
+from segtune.training.failure import failures_kept
 from segtune.training.interrupt import interruptible
 from segtune.training.job import Job
 from segtune.training.loop import TrainingState, train_epoch
@@ -49,7 +50,7 @@ def learn(
         seed=recipe.seed,
         workers=recipe.data.workers,
     )
-    with loader, interruptible() as stop_asked:
+    with loader, interruptible() as stop_asked, failures_kept(job, state, folder, device):
         total = recipe.epochs * loader.steps_per_epoch
         rate_of = partial(
             learning_rate,

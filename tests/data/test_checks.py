@@ -101,6 +101,16 @@ def polygons(*rings: object) -> Change:
     return instance("segmentation", list(rings))
 
 
+def copies(number: int) -> Change:
+    """Add an instance of the first image so many times."""
+
+    def apply(document: Document) -> None:
+        first = document["annotations"][0]
+        document["annotations"] += [first | {"id": 10 + turn} for turn in range(number)]
+
+    return apply
+
+
 def rle(size: object, counts: object) -> Change:
     return instance("segmentation", {"size": size, "counts": counts}, index=1)
 
@@ -148,6 +158,7 @@ IMAGES = [
     ("image-missing", image("file_name", "c.png"), "images[0].file_name"),
     ("image-unreadable", image("file_name", "n" * 300), "images[0].file_name"),
     ("image-size", image("width", 21), "images[0]"),
+    ("image-overfull", copies(300), "images[0]"),
 ]
 ANNOTATIONS = [
     ("annotation-not-object", lambda d: d["annotations"].append([]), "annotations[2]"),
@@ -340,6 +351,29 @@ def test_places_stop_at_ten_and_the_count_does_not(images_root: Path) -> None:
     assert finding.code == "category-unknown"
     assert finding.count == 25
     assert len(finding.places) == 10
+
+
+def test_an_image_of_300_instances_and_a_crowd_is_not_overfull(images_root: Path) -> None:
+    document = sound_document()
+    instance("image_id", 1, 1)(document)  # the crowd
+    copies(299)(document)
+
+    found = check(document, images_root)
+
+    assert found.findings == ()
+    assert found.statistics.instances_per_image == {0: 1, 301: 1}
+
+
+def test_an_overfull_image_is_a_warning_with_its_count_and_name(images_root: Path) -> None:
+    document = sound_document()
+    copies(300)(document)
+    document["images"].reverse()
+
+    (finding,) = check(document, images_root).findings
+
+    assert (finding.severity, finding.count) == ("warning", 1)
+    assert finding.places[0].endswith("images[1]: 301 instances, more than 300 (a.png)")
+    assert "tiles" in finding.remedy
 
 
 def test_a_pixel_beyond_the_edge_is_tolerated(images_root: Path) -> None:

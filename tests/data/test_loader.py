@@ -17,21 +17,26 @@ from segtune.data.collate import Batch
 from segtune.data.dataset import TrainingSet
 from segtune.data.loader import BatchLoader
 from segtune.errors import DatasetError, ImageError
-from segtune.preprocess import PreprocessSpec
+from segtune.preprocess import INTERPOLATION_CODES, PreprocessSpec
 from segtune.recipe import AugmentRecipe
 from tests.drawing import draw_coco
 
 ROOT = Path(__file__).parents[2]
+MULTI_SCALE = AugmentRecipe(sizes=(32, 64, 64, 96), random_interpolation=True)
 
 
 def _read(root: Path) -> CocoDataset:
     return read_coco(root / "annotations" / "instance_train.json", root / "images")
 
 
-def _training_set(dataset: CocoDataset, num_images: int | None = None) -> TrainingSet:
+def _training_set(
+    dataset: CocoDataset,
+    num_images: int | None = None,
+    augment: AugmentRecipe = MULTI_SCALE,
+) -> TrainingSet:
     part = CocoDataset(dataset.annotation_file, dataset.categories, dataset.images[:num_images])
     spec = PreprocessSpec(size_hw=(64, 64))
-    return TrainingSet(part, spec, AugmentRecipe(), mask_stride=4, seed=0)
+    return TrainingSet(part, spec, augment, mask_stride=4, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +102,7 @@ def test_a_dataset_smaller_than_a_batch_gives_one_smaller_batch(dataset: CocoDat
     (batch,) = loader.epoch(0)
 
     assert loader.steps_per_epoch == 1
-    assert batch.images.shape == (1, 3, 64, 64)
+    assert len(batch.images) == len(batch.image_ids) == 1
 
 
 def test_epochs_and_seeds_differ_in_order_and_in_augmentation(dataset: CocoDataset) -> None:
@@ -110,7 +115,8 @@ def test_epochs_and_seeds_differ_in_order_and_in_augmentation(dataset: CocoDatas
 
     assert orders[0] != orders[1]
     assert orders[0] != orders[2]
-    single = _alone(dataset, num_images=1)
+    one_size = _training_set(dataset, 1, AugmentRecipe())
+    single = BatchLoader(one_size, batch_size=2, seed=3, workers=0)
     first, second = (next(single.epoch(epoch)).images for epoch in (0, 1))
     assert not np.array_equal(first, second)
 
@@ -122,6 +128,57 @@ def test_beginning_at_a_step_gives_the_rest_of_the_epoch(
     whole = _fields(_alone(dataset).epoch(1))
 
     assert _fields(two_workers.epoch(1, first_step)) == whole[6 * first_step :]
+
+
+def test_each_batch_is_a_square_of_a_drawn_side(dataset: CocoDataset) -> None:
+    loader = _alone(dataset)
+
+    batches = [batch for epoch in range(8) for batch in loader.epoch(epoch)]
+
+    sides = [batch.images.shape[2] for batch in batches]
+    assert set(sides) == {32, 64, 96}
+    assert [batch.images.shape for batch in batches] == [(2, 3, side, side) for side in sides]
+    assert [batch.masks.shape[2:] for batch in batches] == [(side / 4, side / 4) for side in sides]
+    assert all((batch.boxes <= batch.images.shape[2]).all() for batch in batches)
+
+
+@pytest.mark.parametrize(
+    ("augment", "is_drawn"),
+    [
+        pytest.param(AugmentRecipe(), False, id="nothing drawn"),
+        pytest.param(AugmentRecipe(random_interpolation=True), True, id="drawn"),
+    ],
+)
+def test_a_drawn_interpolation_is_that_of_the_whole_batch(
+    dataset: CocoDataset, augment: AugmentRecipe, is_drawn: bool
+) -> None:
+    training_set = _training_set(dataset, augment=augment)
+    specs = [
+        PreprocessSpec(size_hw=(64, 64), interpolation=interpolation)
+        for interpolation in (INTERPOLATION_CODES if is_drawn else ["cubic"])
+    ]
+    loader = BatchLoader(training_set, batch_size=2, seed=3, workers=0)
+    used = set()
+
+    for epoch in range(8):
+        for batch in loader.epoch(epoch):
+            (interpolation,) = (
+                spec.interpolation
+                for spec in specs
+                if np.array_equal(batch.images, _images(training_set, batch.image_ids, epoch, spec))
+            )
+            used.add(interpolation)
+
+    assert used == {spec.interpolation for spec in specs}
+
+
+def _images(
+    training_set: TrainingSet, image_ids: list[int], epoch: int, spec: PreprocessSpec
+) -> np.ndarray:
+    """Return the images (N, 3, h, w) of a batch when all are resized by `spec`; ids are from 1."""
+    rows = [(image_id - 1, training_set.records[image_id - 1]) for image_id in image_ids]
+    samples = [training_set.maker.make(record, row, epoch, spec) for row, record in rows]
+    return np.stack([spec.normalise(sample.image) for sample in samples])
 
 
 def test_steps_that_are_skipped_are_not_read(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
+import math
+
 import numpy as np
 import paddle
 import pytest
 
 from segtune.data.collate import Batch
-from segtune.errors import TrainingError
+from segtune.models.conv_norm import BatchNorm
 from segtune.models.segmenter import InstanceSegmenter, Targets
 from segtune.progress import SilentTask
 from segtune.recipe import EmaRecipe, OptimizerRecipe
 from segtune.training.ema import Ema
-from segtune.training.loop import TrainingState, train_epoch, train_step
+from segtune.training.loop import FailedStepError, TrainingState, train_epoch, train_step
 from segtune.training.optimizer import build_optimizer
 
 
@@ -25,8 +27,34 @@ class Slope(InstanceSegmenter):
         return {"loss": answer**2, "loss_mask": answer.abs()}
 
 
-def _state() -> TrainingState:
-    network = Slope()
+class Cusp(Slope):
+    """Has an infinite gradient where its loss is 0."""
+
+    def losses(self, images: paddle.Tensor, targets: Targets) -> dict[str, paddle.Tensor]:
+        return {"loss": (self.weight * images.mean()).sqrt().sum()}
+
+
+class Matcher(Slope):
+    """Gives up before there are losses."""
+
+    def losses(self, images: paddle.Tensor, targets: Targets) -> dict[str, paddle.Tensor]:
+        raise FloatingPointError("the costs of image 0 are not finite")
+
+
+class Normed(Slope):
+    """Sees the images through a batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = BatchNorm(3)
+
+    def losses(self, images: paddle.Tensor, targets: Targets) -> dict[str, paddle.Tensor]:
+        return super().losses(self.norm(images), targets)
+
+
+def _state(kind: type[Slope] = Slope) -> TrainingState:
+    network = kind()
+    network.train()
     recipe = OptimizerRecipe(lr=0.1, momentum=0.0, weight_decay=0.0)
     return TrainingState(
         network, build_optimizer(network, recipe), Ema(network, EmaRecipe(decay=0.5, kind="normal"))
@@ -98,11 +126,56 @@ def test_an_epoch_without_batches_is_finished() -> None:
     assert state.step == 0
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_images_and_leaves_the_weights() -> None:
+@pytest.mark.parametrize(
+    ("network", "value", "problem"),
+    [
+        pytest.param(Slope, math.nan, "loss, loss_mask is not finite", id="losses"),
+        pytest.param(Cusp, 0.0, "gradient of weight is not finite, the losses are", id="gradients"),
+        pytest.param(Matcher, 1.0, "the costs of image 0", id="on the way to the losses"),
+    ],
+)
+def test_numbers_that_are_not_finite_stop_the_step_and_leave_all_as_it_was(
+    network: type[Slope], value: float, problem: str
+) -> None:
+    state = _state(network)
+    batch = _batch(value)
+
+    with pytest.raises(FailedStepError, match=problem) as caught:
+        train_step(state, batch, 0.25, seed=0)
+
+    assert caught.value.batch is batch
+    assert state.step == 0
+    assert float(state.network.weight.sum()) == 1.0
+    assert state.ema is not None
+    assert state.ema.num_updates == 0
+
+
+def test_a_gradient_that_overflows_when_squared_is_finite() -> None:
     state = _state()
 
-    with pytest.raises(TrainingError, match="loss, loss_mask is not finite") as caught:
-        train_step(state, _batch(float("nan")), 0.25, seed=0)
+    train_step(state, _batch(1e15), 0.0, seed=0)  # its gradient is 2e30
 
-    assert caught.value.where == "step 0, images 7"
-    assert float(state.network.weight.sum()) == 1.0
+    assert state.step == 1
+
+
+def test_nothing_of_a_failed_step_is_left_in_the_next_one() -> None:
+    state = _state(Cusp)
+
+    with pytest.raises(FailedStepError):
+        train_step(state, _batch(0.0), 0.5, seed=0)
+    train_step(state, _batch(1.0), 0.5, seed=0)
+
+    assert float(state.network.weight.sum()) == 0.75  # 1 - 0.5 / 2
+
+
+def test_a_failed_step_leaves_the_statistics_of_norms() -> None:
+    state = _state(Normed)
+    train_step(state, _batch(1.0), 0.25, seed=0)
+    before = {name: tensor.numpy() for name, tensor in state.network.state_dict().items()}
+    assert "norm._mean" in before
+
+    with pytest.raises(FailedStepError):
+        train_step(state, _batch(math.inf), 0.25, seed=0)
+
+    for name, tensor in state.network.state_dict().items():
+        np.testing.assert_array_equal(tensor.numpy(), before[name], err_msg=name)
