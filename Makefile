@@ -11,7 +11,7 @@ setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints/segtune.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python $(PIP) --constraint constraints/segtune.txt --editable ".[cpu,dev]"
+	$(BIN)/python $(PIP) --constraint constraints/segtune.txt --editable ".[cpu,dev,onnx]"
 	touch $@
 
 demo: setup
@@ -21,7 +21,7 @@ check: setup
 	scripts/check
 
 test: setup peers check
-	$(BIN)/python -m pytest -m "not (gpu or weights)" --durations=15
+	$(BIN)/python -m pytest -m "not (gpu or weights or heavy)" --durations=15
 
 # PaddleX, in an environment of its own because it pins older libraries.
 peers: .venv-peers/ready

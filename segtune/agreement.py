@@ -25,6 +25,21 @@ COMPARED_INSTANCES = 50  # of each image, the best; those of lower score vary wi
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How far two engines that run one network may be apart."""
+
+    box_px: float = MAX_BOX_PX
+    score: float = MAX_SCORE
+    mask_iou: float = MIN_MASK_IOU
+
+
+STRICT = Limits()
+# Of networks that take boxes around masks on their way: one pixel that rounding turns moves such
+# a box by a whole cell, and all that follows a little. As far as tests/parity lets them go.
+AFTER_MASK_BOXES = Limits(box_px=0.5, score=1e-3, mask_iou=0.99)
+
+
+@dataclass(frozen=True)
 class AgreementReport:
     """The largest differences found between a bundle and the network it was made from.
 
@@ -49,12 +64,16 @@ class AgreementReport:
 
     @property
     def agrees(self) -> bool:
-        """Whether every difference is within its limit, and ties are within MAX_TIES."""
+        """Whether every difference is within its strict limit, and ties are within MAX_TIES."""
+        return self.is_within(STRICT)
+
+    def is_within(self, limits: Limits) -> bool:
+        """Return whether every difference is within its limit, and ties are within MAX_TIES."""
         return (
             self.ties <= MAX_TIES * self.instances
-            and self.worst_box_px <= MAX_BOX_PX
-            and self.worst_score <= MAX_SCORE
-            and self.worst_mask_iou >= MIN_MASK_IOU
+            and self.worst_box_px <= limits.box_px
+            and self.worst_score <= limits.score
+            and self.worst_mask_iou >= limits.mask_iou
         )
 
     def __str__(self) -> str:

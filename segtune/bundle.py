@@ -4,6 +4,7 @@ inference.json       graph in the form that PaddleX feeds and reads
 inference.pdiparams  weights of both graphs
 inference.yml        what PaddleX knows about the model
 network.json         graph that ends at raw outputs, which segtune itself runs
+network.onnx         the same with its weights, for other engines; only where it was asked for
 segtune.json         BundleInfo
 """
 
@@ -29,8 +30,9 @@ PADDLEX_GRAPH = "inference.json"
 WEIGHTS = "inference.pdiparams"
 PADDLEX_INFO = "inference.yml"
 RAW_GRAPH = "network.json"
+ONNX_GRAPH = "network.onnx"
 INFO = "segtune.json"
-FILES = (PADDLEX_GRAPH, WEIGHTS, PADDLEX_INFO, RAW_GRAPH, INFO)
+FILES = (PADDLEX_GRAPH, WEIGHTS, PADDLEX_INFO, RAW_GRAPH, INFO)  # ONNX_GRAPH may be there too
 
 _VERSIONED_PACKAGES = ("segtune", "paddlepaddle", "paddlepaddle-gpu")
 
@@ -75,7 +77,7 @@ class BundleInfo:
     preprocess: PreprocessSpec
     mask_frame: MaskFrame = MaskFrame.INPUT
     draw_threshold: float = 0.5
-    architecture: str = "PPYOLOE"
+    architecture: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
 
@@ -106,7 +108,7 @@ def is_bundle(path: Path) -> bool:
 
 
 def write_info(folder: Path, info: BundleInfo) -> None:
-    """Write inference.yml and segtune.json beside the graphs of a bundle. Raises OutputError."""
+    """Write inference.yml and segtune.json beside all graphs of a bundle. Raises OutputError."""
     write_text(folder / PADDLEX_INFO, _paddlex_yaml(info))
     document = {
         "format": FORMAT,
@@ -118,7 +120,11 @@ def write_info(folder: Path, info: BundleInfo) -> None:
         "architecture": info.architecture,
         "versions": info.versions,
         "source": info.source,
-        "sizes_bytes": {name: (folder / name).stat().st_size for name in FILES if name != INFO},
+        "sizes_bytes": {
+            name: (folder / name).stat().st_size
+            for name in (*FILES, ONNX_GRAPH)
+            if name != INFO and (name in FILES or (folder / name).is_file())
+        },
     }
     write_text(folder / INFO, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
@@ -210,6 +216,8 @@ def _check_files(folder: Path) -> None:
 
 def _check_sizes(folder: Path, sizes_bytes: dict[str, int]) -> None:
     for name, expected in sizes_bytes.items():
+        if name == ONNX_GRAPH and not (folder / name).is_file():
+            continue  # whoever does not need it may have removed it
         found = (folder / name).stat().st_size
         if found != expected:
             raise BundleError(

@@ -15,9 +15,18 @@ from paddle import Tensor, nn
 from paddle.static import InputSpec
 
 from segtune import masks as mask_forms
+from segtune.agreement import (
+    AFTER_MASK_BOXES,
+    STRICT,
+    Band,
+    Limits,
+    compare,
+    merge,
+    worst_of,
+)
 from segtune.agreement import AgreementReport as AgreementReport
-from segtune.agreement import Band, compare, merge, worst_of
 from segtune.bundle import (
+    ONNX_GRAPH,
     PADDLEX_GRAPH,
     RAW_GRAPH,
     WEIGHTS,
@@ -33,11 +42,14 @@ from segtune.instances import Instances
 from segtune.models.conv_norm import fused_copy
 from segtune.models.segmenter import InstanceSegmenter
 from segtune.models.upstream_form import UpstreamForm
+from segtune.outputs import MaskFrame
 from segtune.postprocess import MASK_THRESHOLD, instances_of, split_rows
-from segtune.predictor import Predictor
+from segtune.predictor import Backend, Predictor
 from segtune.preprocess import PreprocessSpec
 from segtune.progress import Reporter, SilentReporter
+from segtune.runtime import onnx_conversion
 from segtune.runtime.dygraph import DygraphBackend
+from segtune.runtime.onnx_runtime import OnnxBackend
 from segtune.runtime.paddle_inference import Graph, PaddleInferenceBackend
 
 VERGE = 1e-4  # probabilities this near to the threshold may fall to either side
@@ -56,9 +68,10 @@ def export_network(
     *,
     images: Sequence[Path],
     device: Device,
+    onnx: bool = False,
     reporter: Reporter | None = None,
 ) -> AgreementReport:
-    """Write a bundle, compare both its graphs with the network, and return the differences.
+    """Write a bundle, compare all its graphs with the network, and return the differences.
 
     Args:
         network: With the weights to export; it is left as it is.
@@ -66,11 +79,13 @@ def export_network(
         output: The bundle folder to make.
         images: Pictures to compare on; the more instances they show, the better.
         device: Where to compare; a CPU compares with oneDNN and without.
+        onnx: Whether to add the raw graph in ONNX's form, which is compared on the CPU.
         reporter: Told about every picture, and when none showed anything to compare.
 
     Raises:
-        ExportError: There is no picture, or the bundle does not agree with the network. Nothing
-            is left at `output`.
+        ExportError: There is no picture, the network cannot be converted to ONNX, or the bundle
+            does not agree with the network. Nothing is left at `output`.
+        DependencyError: What ONNX needs is not installed.
         OutputError: `output` exists or cannot be written.
         ImageError: A picture cannot be read.
     """
@@ -80,13 +95,22 @@ def export_network(
             where="--images",
             remedy="name pictures like those that the model is for",
         )
-    info = replace(info, mask_frame=network.mask_frame, versions=installed_versions())
+    if onnx:
+        onnx_conversion.check_packages()
+    info = replace(
+        info,
+        mask_frame=network.mask_frame,
+        architecture=network.architecture,
+        versions=installed_versions(),
+    )
     reporter = reporter or SilentReporter()
     with atomic_folder(output) as folder:
         trace(network, info.preprocess, folder)
+        if onnx:
+            onnx_conversion.convert(folder)
         write_info(folder, info)
         report = _compare_bundle(network, info, folder, images, device, reporter)
-        if not report.agrees:
+        if not report.is_within(limits_of(network)):
             raise ExportError(
                 f"the bundle does not agree with the checkpoint: {report}",
                 where=str(output),
@@ -95,6 +119,11 @@ def export_network(
     if report.instances == 0:
         reporter.say("nothing was found on any picture, so no box and no mask was compared")
     return report
+
+
+def limits_of(network: InstanceSegmenter) -> Limits:
+    """Return how far a bundle's graphs may be from the network."""
+    return AFTER_MASK_BOXES if network.mask_frame is MaskFrame.INPUT_UNCUT else STRICT
 
 
 class RawForm(nn.Layer):
@@ -199,9 +228,11 @@ def _bundle_engines(info: BundleInfo, folder: Path, device: Device) -> Iterator[
         yield _predict_with(info, PaddleInferenceBackend(folder, device, onednn=onednn))
         graph = Graph(folder / PADDLEX_GRAPH, folder / WEIGHTS, device, onednn=onednn)
         yield _predict_as_paddlex(info, graph)
+    if (folder / ONNX_GRAPH).is_file():
+        yield _predict_with(info, OnnxBackend(folder))
 
 
-def _predict_with(info: BundleInfo, backend: PaddleInferenceBackend) -> _Engine:
+def _predict_with(info: BundleInfo, backend: Backend) -> _Engine:
     predictor = Predictor(
         backend, info.preprocess, info.categories, info.mask_frame, info.model_name
     )

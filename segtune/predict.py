@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from segtune.inputs import ImageInput, find_inputs
 from segtune.instances import Instances
 from segtune.predictor import Predictor
 from segtune.progress import Reporter, SilentReporter
+
+if TYPE_CHECKING:
+    from segtune.sources import Engine
 
 Format = Literal["json", "coco", "overlay"]
 FORMATS: tuple[Format, ...] = ("json", "coco", "overlay")
@@ -43,6 +46,7 @@ def predict_files(
     *,
     device: Device,
     threads: int | None = None,
+    engine: Engine = "paddle",
     threshold: float = 0.5,
     batch_size: int = 1,
     output: Path = Path("output"),
@@ -57,6 +61,7 @@ def predict_files(
         inputs: Files, folders, globs and URLs.
         device: Where the network runs.
         threads: CPU threads; None chooses what suits the machine.
+        engine: What runs the network, as `open_predictor` takes it.
         threshold: Instances with scores above it are kept.
         batch_size: Images per forward pass.
         output: Folder of the results.
@@ -72,7 +77,7 @@ def predict_files(
 
     images = find_inputs(inputs)
     check_output(images, output, formats, overwrite=overwrite)
-    predictor = open_predictor(reference, device=device, threads=threads)
+    predictor = open_predictor(reference, device=device, threads=threads, engine=engine)
     return predict_with(
         predictor,
         images,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from segtune import processor
 from segtune.bundle import BundleInfo, is_bundle, read_info
 from segtune.devices import Device
-from segtune.errors import CheckpointError
+from segtune.errors import BundleError, CheckpointError, DeviceError
 from segtune.pipeline_config import is_pipeline_config, read_pipeline_config
-from segtune.predictor import Predictor
+from segtune.predictor import Backend, Predictor
 from segtune.progress import Reporter, SilentReporter
 from segtune.registry import is_model_uri, resolve_uri
 from segtune.training.checkpoint import is_checkpoint
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 KINDS = "a run folder, a checkpoint, an exported bundle, a pipeline YAML, or models:/NAME@ALIAS"
 CPU = Device("cpu")
+Engine = Literal["paddle", "onnx"]
+ENGINES: tuple[Engine, ...] = ("paddle", "onnx")
 
 
 def resolve(reference: str) -> Path:
@@ -60,7 +62,11 @@ def resolve(reference: str) -> Path:
 
 
 def open_predictor(
-    reference: str, *, device: Device | None = None, threads: int | None = None
+    reference: str,
+    *,
+    device: Device | None = None,
+    threads: int | None = None,
+    engine: Engine = "paddle",
 ) -> Predictor:
     """Open a model for prediction.
 
@@ -68,13 +74,18 @@ def open_predictor(
         reference: A run folder, a checkpoint, a bundle, a pipeline YAML, or `models:/name@alias`.
         device: Where to compute; default: the CPU.
         threads: CPU threads; default: OMP_NUM_THREADS, else every usable core.
+        engine: What runs the network; `onnx` takes bundles that have an ONNX graph, runs them on
+            the CPU, and does not load Paddle.
 
     Raises:
-        SegtuneError: The model is not there or damaged, or the device is not there.
+        SegtuneError: The model is not there or damaged, the device is not there, or the engine
+            cannot run the model.
     """
     path = resolve(reference)
-    processor.import_paddle_quietly(threads)
     device = device or CPU
+    if engine == "onnx":
+        return _predictor_of_onnx(path, device, threads)
+    processor.import_paddle_quietly(threads)
     if is_bundle(path):
         return _predictor_of_bundle(path, device, threads)
     return _predictor_of_checkpoint(path, device)
@@ -86,6 +97,7 @@ def export_reference(
     *,
     images: Sequence[Path],
     device: Device = CPU,
+    onnx: bool = False,
     reporter: Reporter | None = None,
 ) -> AgreementReport:
     """Export a run's best checkpoint, or a checkpoint, and compare both on images.
@@ -95,11 +107,14 @@ def export_reference(
         output: The bundle folder to make.
         images: Photographs to compare on; the more instances they show the better.
         device: Where to compute.
+        onnx: Whether the bundle also gets an ONNX graph.
         reporter: Told about every image.
 
     Raises:
         CheckpointError: `reference` is neither.
-        ExportError: The bundle does not agree with the checkpoint; nothing is left at `output`.
+        ExportError: The network cannot be converted to ONNX, or the bundle does not agree with
+            the checkpoint; nothing is left at `output`.
+        DependencyError: What ONNX needs is not installed.
         OutputError: `output` exists or cannot be written.
     """
     path = resolve(reference)
@@ -118,6 +133,7 @@ def export_reference(
         output,
         images=images,
         device=device,
+        onnx=onnx,
         reporter=reporter or SilentReporter(),
     )
 
@@ -126,8 +142,31 @@ def _predictor_of_bundle(path: Path, device: Device, threads: int | None) -> Pre
     from segtune.runtime.paddle_inference import PaddleInferenceBackend
 
     info = read_info(path)
+    return _predictor_over(PaddleInferenceBackend(path, device, threads=threads), info)
+
+
+def _predictor_of_onnx(path: Path, device: Device, threads: int | None) -> Predictor:
+    from segtune.runtime.onnx_runtime import OnnxBackend
+
+    if not is_bundle(path):
+        raise BundleError(
+            "the ONNX engine runs bundles only",
+            where=str(path),
+            remedy="export it first, with `segtune export --onnx`",
+        )
+    if device != CPU:
+        raise DeviceError(
+            f"the ONNX engine runs on the CPU only, not on {device}",
+            where=str(device),
+            remedy="leave the device out, or the engine",
+        )
+    info = read_info(path)
+    return _predictor_over(OnnxBackend(path, threads), info)
+
+
+def _predictor_over(backend: Backend, info: BundleInfo) -> Predictor:
     return Predictor(
-        backend=PaddleInferenceBackend(path, device, threads=threads),
+        backend=backend,
         preprocess=info.preprocess,
         categories=info.categories,
         mask_frame=info.mask_frame,

@@ -23,6 +23,7 @@ class FixedRows(InstanceSegmenter):
     size_divisor = 1
     mask_stride = 4
     mask_frame = MaskFrame.INPUT
+    architecture = "PPYOLOE"
 
     def __init__(self, *boxes_of_images: ArrayLike) -> None:
         super().__init__()

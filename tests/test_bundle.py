@@ -29,6 +29,7 @@ INFO = BundleInfo(
     Categories(enumerate(NAMES)),
     PreprocessSpec(size_hw=(320, 640)),
     draw_threshold=0.4,
+    architecture="PPYOLOE",
     versions={"segtune": "0.1.0"},
     source={"epoch": 7},
 )

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import json
 import resource
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
 import pytest
 from numpy.typing import NDArray
 from paddle import Tensor
+from typer.testing import CliRunner
 
-from segtune.bundle import FILES, PADDLEX_GRAPH, WEIGHTS, BundleInfo, read_info
+from segtune.agreement import AgreementReport
+from segtune.bundle import FILES, ONNX_GRAPH, PADDLEX_GRAPH, WEIGHTS, BundleInfo, read_info
 from segtune.categories import Categories
+from segtune.cli.app import app
 from segtune.devices import Device
-from segtune.errors import ExportError, OutputError
+from segtune.errors import DependencyError, ExportError, OutputError
 from segtune.export import as_upstream, export_network
 from segtune.images import write_image
 from segtune.models.segmenter import InstanceSegmenter
@@ -20,6 +26,7 @@ from segtune.outputs import MaskFrame, Outputs
 from segtune.postprocess import instances_of, split_rows
 from segtune.preprocess import Geometry, PreprocessSpec
 from segtune.progress import SilentReporter
+from segtune.runtime.onnx_runtime import OnnxBackend
 from segtune.runtime.paddle_inference import Graph
 from segtune.zoo import build_model
 from tests.fixed_rows import FixedRows
@@ -270,3 +277,130 @@ def test_an_existing_folder_is_never_written_into(tmp_path: Path, pictures: list
         export_network(FixedRows([]), info_of(SMALL), tmp_path, images=pictures, device=CPU)
 
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+@pytest.fixture(scope="module")
+def onnx_bundle(tmp_path_factory: pytest.TempPathFactory, pictures: list[Path]) -> Path:
+    """A bundle of the real network with an ONNX graph."""
+    folder = tmp_path_factory.mktemp("onnx") / "bundle"
+    report = export_network(
+        real_network(), info_of(SPEC), folder, images=pictures, device=CPU, onnx=True
+    )
+    assert report.agrees
+    assert report.instances > 10
+    return folder
+
+
+def test_a_bundle_with_an_onnx_graph_knows_its_size(onnx_bundle: Path) -> None:
+    files = sorted(path.name for path in onnx_bundle.iterdir())
+
+    assert files == sorted((*FILES, ONNX_GRAPH))
+    sizes = json.loads((onnx_bundle / "segtune.json").read_text())["sizes_bytes"]
+    assert sizes[ONNX_GRAPH] == (onnx_bundle / ONNX_GRAPH).stat().st_size
+    assert read_info(onnx_bundle).model_name == "PP-YOLOE_seg-S"
+
+
+@pytest.mark.parametrize("engine", ["paddle", "onnx"])
+def test_the_command_line_predicts_with_either_engine(
+    onnx_bundle: Path, pictures: list[Path], tmp_path: Path, engine: str
+) -> None:
+    line = ["predict", *map(str, pictures), "-m", str(onnx_bundle), "--engine", engine]
+    options = ["--threshold", "0.4", "--format", "json", "--save-path", str(tmp_path), "--json"]
+
+    done = CliRunner().invoke(app, [*line, "--batch-size", "2", *options])
+
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["num_images"] == 2
+    assert found["num_instances"] > 10
+
+
+def test_a_bundle_without_an_onnx_graph_says_how_to_get_one(
+    silent_bundle: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    line = ["predict", str(pictures[0]), "-m", str(silent_bundle), "--engine", "onnx"]
+
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*line, "--save-path", str(tmp_path)])
+
+    assert done.exit_code == 2
+    assert "the bundle has no network.onnx" in done.stderr
+    assert "segtune export --onnx" in done.stderr
+
+
+@pytest.mark.parametrize(("flags", "expected"), [([], False), (["--onnx"], True)])
+def test_the_command_line_passes_on_whether_onnx_is_wanted(
+    pictures: list[Path], monkeypatch: pytest.MonkeyPatch, flags: list[str], expected: bool
+) -> None:
+    asked = []
+
+    def export_reference(*_: Any, onnx: bool, **__: Any) -> AgreementReport:
+        asked.append(onnx)
+        return AgreementReport(1, 1)
+
+    monkeypatch.setattr("segtune.sources.export_reference", export_reference)
+
+    done = CliRunner().invoke(app, ["export", "run", "out", "--images", str(pictures[0]), *flags])
+
+    assert done.exit_code == 0, done.output
+    assert asked == [expected]
+
+
+def test_an_onnx_graph_that_finds_nothing_agrees_with_a_network_that_finds_nothing(
+    tmp_path: Path, pictures: list[Path]
+) -> None:
+    info = info_of(PreprocessSpec(size_hw=(64, 64)))
+
+    report = export_network(
+        silent_network(), info, tmp_path / "out", images=pictures, device=CPU, onnx=True
+    )
+
+    assert report.agrees
+    assert report.instances == 0
+
+
+class Shifted(OnnxBackend):
+    """Runs the ONNX graph, and moves its boxes."""
+
+    def run(self, images: NDArray[np.float32]) -> Outputs:
+        outputs = super().run(images)
+        return outputs._replace(boxes=outputs.boxes + 0.05)
+
+
+def test_an_onnx_graph_that_disagrees_is_an_error_and_leaves_nothing(
+    tmp_path: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segtune.export.OnnxBackend", Shifted)
+    network = real_network()
+
+    with pytest.raises(ExportError, match="does not agree"):
+        export_network(
+            network, info_of(SPEC), tmp_path / "out", images=pictures, device=CPU, onnx=True
+        )
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_onnx_cannot_hold_is_refused_and_leaves_nothing(
+    tmp_path: Path, pictures: list[Path]
+) -> None:
+    network = FixedRows([[4, 4, 20, 20]])  # takes a part of a list, up to the number of images
+
+    with pytest.raises(ExportError, match="paddle2onnx cannot convert the network: Can not get"):
+        export_network(
+            network, info_of(SMALL), tmp_path / "out", images=pictures, device=CPU, onnx=True
+        )
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_onnx_without_its_packages_is_refused_before_anything_is_written(
+    tmp_path: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "paddle2onnx", None)
+
+    with pytest.raises(DependencyError, match="paddle2onnx is not installed"):
+        export_network(
+            FixedRows([]), info_of(SMALL), tmp_path / "out", images=pictures, device=CPU, onnx=True
+        )
+
+    assert list(tmp_path.iterdir()) == []

@@ -75,6 +75,64 @@ def test_masks_equal_the_reference_worked_on_whole_maps(original_hw: tuple[int, 
     assert clear.mean() > 0.99
 
 
+def blobs(random: np.random.Generator, map_hw: tuple[int, int]) -> NDArray[np.float32]:
+    """Logits of masks in the middle, at every border, on one cell, everywhere and nowhere."""
+    height, width = map_hw
+    rows, columns = np.arange(height)[:, None], np.arange(width)
+    logits = [
+        1.1 - np.hypot((rows - y * height) / (0.3 * height), (columns - x * width) / (0.3 * width))
+        for y, x in [(0.5, 0.5), (0, 0.4), (1, 0.6), (0.5, 0), (0.6, 1), (1, 1)]
+    ]
+    dots = -np.ones((3, height, width))
+    for dot, (row, column) in zip(dots, [(0, 0), (-1, -1), (height // 2, width // 3)], strict=True):
+        dot[row, column] = 2
+    noise = random.standard_normal((2, height, width))
+    return np.concatenate([logits, dots, noise, np.ones((1, *map_hw)), -np.ones((1, *map_hw))], 0)
+
+
+@pytest.mark.parametrize("mask_threshold", [0.5, 0.3])
+@pytest.mark.parametrize(
+    ("map_hw", "original_hw"),
+    [
+        pytest.param((30, 40), (400, 300), id="upscaled"),
+        pytest.param((40, 40), (40, 40), id="as it is"),
+        pytest.param((24, 40), (11, 17), id="downscaled"),
+        pytest.param((40, 24), (7, 333), id="down and up"),
+        pytest.param((8, 8), (1, 1), id="one pixel"),
+        pytest.param((4, 6), (300, 500), id="more than a block of pixels a cell"),
+    ],
+)
+def test_uncut_masks_equal_whole_maps_of_enlarged_logits(
+    map_hw: tuple[int, int], original_hw: tuple[int, int], mask_threshold: float
+) -> None:
+    logits = blobs(np.random.default_rng(0), map_hw).astype(np.float32)
+    rows = rows_of([[5, 5, 6, 6]] * len(logits), logits)  # what lies outside the boxes stays
+    geometry = Geometry(original_hw, (160, 160), (160, 160))
+
+    instances = instances_of(
+        rows, geometry, mask_frame=MaskFrame.INPUT_UNCUT, mask_threshold=mask_threshold
+    )
+
+    enlarged = resize_dense(logits.astype(np.float64), original_hw)
+    limit = np.log(mask_threshold / (1 - mask_threshold))
+    clear = np.abs(enlarged - limit) > 1e-5
+    np.testing.assert_array_equal(instances.masks[clear], (enlarged > limit)[clear])
+    assert clear.mean() > 0.99
+    assert instances.masks[-2].all()
+    assert not instances.masks[-1].any()
+
+
+def test_an_uncut_mask_goes_on_outside_its_box() -> None:
+    logits = np.asarray([[[1, 1, -1, -1]] * 4], np.float32)
+    rows = rows_of([1, 1, 2, 2], logits)
+
+    instances = instances_of(rows, square(4), mask_frame=MaskFrame.INPUT_UNCUT)
+
+    expected = np.zeros((1, 4, 4), bool)
+    expected[:, :, :2] = True
+    np.testing.assert_array_equal(instances.masks, expected)
+
+
 def test_a_mask_that_fills_the_image_is_one_run() -> None:
     rows = rows_of([0, 0, 8, 8], np.full((1, 2, 2), 9, np.float32))
 

@@ -126,6 +126,39 @@ def test_a_stopped_run_continues_to_the_very_weights_of_an_undisturbed_one(
     assert all((best[name] == straight[name]).all() for name in best)
 
 
+def test_a_stopped_run_of_mask_rt_detr_continues_to_the_very_weights(
+    data: Path, tmp_path: Path
+) -> None:
+    recipe = _recipe(
+        data,
+        model="Mask-RT-DETR-S",
+        freeze="nothing",
+        augment={"sizes": (64, 96), "random_interpolation": True},
+    )
+    straight = RunFolder(fine_tune(recipe, runs=tmp_path / "straight").run_folder)
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(recipe, runs=tmp_path / "runs", run_name="tiny", reporter=StopAfter(4))
+
+    stopped = RunFolder(tmp_path / "runs" / "tiny-1")
+    continue_run(stopped.path)
+
+    expected = read_training(straight.numbered_checkpoints()[-1])
+    found = read_training(stopped.numbered_checkpoints()[-1])
+    assert sorted(found) == sorted(expected)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+def test_random_weights_are_not_frozen(data: Path, tmp_path: Path) -> None:
+    recipe = _recipe(data, model="Mask-RT-DETR-S", freeze="upstream")
+
+    with pytest.raises(RecipeError) as caught:
+        fine_tune(recipe, runs=tmp_path / "runs")
+
+    assert "freeze=nothing" in str(caught.value.remedy)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_run_does_not_continue_on_data_that_has_changed(data: Path, tmp_path: Path) -> None:
     mine = tmp_path / "set"
     shutil.copytree(data, mine)

@@ -19,6 +19,9 @@ def export(
     ],
     device: options.DeviceName = "cpu",
     threads: options.Threads = None,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="Add network.onnx, for ONNX Runtime and others.")
+    ] = False,
 ) -> None:
     """Write a bundle that PaddleX loads, and compare it with the checkpoint on real pictures."""
     from segtune import processor
@@ -31,7 +34,7 @@ def export(
     from segtune.sources import export_reference
 
     agreement = export_reference(
-        model, output, images=pictures, device=chosen, reporter=console.reporter()
+        model, output, images=pictures, device=chosen, onnx=onnx, reporter=console.reporter()
     )
     console.show_table(
         ["", ""],

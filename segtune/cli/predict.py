@@ -12,6 +12,7 @@ from segtune.errors import RecipeError
 
 if TYPE_CHECKING:
     from segtune.predict import Format
+    from segtune.sources import Engine
 
 EXIT_SOME_FAILED = 1
 Number = TypeVar("Number", int, float)
@@ -24,6 +25,10 @@ def predict(
         str | None, typer.Option(metavar="NAME", help=f"{options.DEVICES}; default: cpu.")
     ] = None,
     threads: options.Threads = None,
+    engine: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="paddle, or onnx for a bundle that has network.onnx."),
+    ] = "paddle",
     threshold: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="Keep instances with scores above it. Default: 0.5."),
@@ -59,6 +64,7 @@ def predict(
         inputs,
         device=chosen,
         threads=threads,
+        engine=_engine(engine),
         threshold=_first_given(threshold, settings.threshold, 0.5),
         batch_size=_first_given(batch_size, settings.batch_size, 1),
         output=save_path,
@@ -87,6 +93,19 @@ def predict(
 def _first_given(*values: Number | None) -> Number:
     """Return the first value that is there."""
     return next(value for value in values if value is not None)
+
+
+def _engine(name: str) -> Engine:
+    from segtune.sources import ENGINES
+
+    for engine in ENGINES:
+        if engine == name:
+            return engine
+    raise RecipeError(
+        f"{name!r} is not an engine",
+        where=f"--engine {name}",
+        remedy=f"use one of {', '.join(ENGINES)}",
+    )
 
 
 def _formats(text: str) -> list[Format]:

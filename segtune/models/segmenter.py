@@ -30,11 +30,13 @@ class InstanceSegmenter(nn.Layer):
         size_divisor: Height and width of an input are multiples of this.
         mask_stride: Pixels of the input that one cell of `Targets.masks` stands for.
         mask_frame: What a row of mask logits covers.
+        architecture: PaddleDetection's name of the family, which a bundle states.
     """
 
     size_divisor: ClassVar[int]
     mask_stride: ClassVar[int]
     mask_frame: ClassVar[MaskFrame]
+    architecture: ClassVar[str]
 
     def losses(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Return 0-D losses of images (N, 3, h, w) by name; `loss` is the one to minimise."""

@@ -61,6 +61,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("predict picture.png -m folder", "holds no model"),
         ("predict picture.png -m models:/a/b/c", "does not name a registered version"),
         ("predict picture.png -m folder --format xml", "'xml' is not a format"),
+        ("predict picture.png -m folder --engine tensorrt", "'tensorrt' is not an engine"),
         ("predict picture.png -m folder --threshold 2", "Invalid value for '--threshold'"),
         ("predict picture.png -m folder --save-path there.json", "is a file, not a folder"),
         ("predict picture.png", "Missing option"),

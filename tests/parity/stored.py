@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,18 @@ def record_stages(network: InstanceSegmenter, parts: tuple[str, ...]) -> Arrays:
 
         getattr(network, part).register_forward_post_hook(record)
     return stages
+
+
+def expect_stages(stages: Arrays, golden: Arrays, *, without: Collection[str] = ()) -> None:
+    """Hold summaries of stages against the stored ones, of which some may be left out."""
+    expected = {
+        name: value
+        for name, value in golden.items()
+        if name.startswith("stage:") and name not in without
+    }
+    assert sorted(stages) == sorted(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(stages[name], value, atol=1e-3 * value[2], err_msg=name)
 
 
 def summarise(tensor: paddle.Tensor) -> NDArray[np.float32]:

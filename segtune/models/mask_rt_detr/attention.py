@@ -5,10 +5,13 @@ Shapes: N images, T tokens, D width, A heads, h x w feature map.
 
 from __future__ import annotations
 
+from functools import cache
 from math import sqrt
 
+import numpy as np
 import paddle
 import paddle.nn.functional as F
+from numpy.typing import NDArray
 from paddle import Tensor, nn
 
 from segtune.models.mask_rt_detr.initialised import xavier_linear, zeros
@@ -63,10 +66,18 @@ def grid_positions(height: int, width: int, dim: int) -> Tensor:
     The reference divides the token's number by the height where the width is meant, which is
     the same on the square maps that its weights were trained on.
     """
-    steps = paddle.arange(dim // 4, dtype="float32") / (dim // 4)
-    frequencies = TEMPERATURE**-steps
-    rows, columns = paddle.meshgrid(
-        paddle.arange(height, dtype="float32"), paddle.arange(width, dtype="float32")
-    )
-    phases = [axis.reshape([-1, 1]) * frequencies for axis in (rows, columns)]  # (h * w, D/4) each
-    return paddle.concat([turn(phase) for phase in phases for turn in (paddle.sin, paddle.cos)], 1)
+    rows = paddle.to_tensor(_waves(height, dim)).unsqueeze(1).expand([height, width, dim // 2])
+    columns = paddle.to_tensor(_waves(width, dim)).unsqueeze(0).expand([height, width, dim // 2])
+    return paddle.concat([rows, columns], axis=2).flatten(0, 1)
+
+
+@cache
+def _waves(length: int, dim: int) -> NDArray[np.float32]:
+    """Return sines, then cosines (length, D/2) of the numbers along one axis.
+
+    In NumPy, so that an exported graph holds them as constants: oneDNN runs sine and cosine of
+    the same phases in place, and the second takes the first one's results.
+    """
+    frequencies = np.float32(TEMPERATURE) ** -(np.arange(dim // 4, dtype=np.float32) / (dim // 4))
+    phases = np.arange(length, dtype=np.float32)[:, None] * frequencies
+    return np.concatenate([np.sin(phases), np.cos(phases)], axis=1)

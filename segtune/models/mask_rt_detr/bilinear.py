@@ -23,7 +23,9 @@ def four_cells(points: Tensor, size_wh: Tensor) -> tuple[Tensor, Tensor]:
         size_wh: Width and height of the map, float32; its shape broadcasts to that of `points`.
     """
     places = points * size_wh - 0.5
-    low = paddle.floor(places.detach() if not places.stop_gradient else places)
+    # Of a copy in double precision: oneDNN's graph takes the floor in place, over what is needed
+    # for the shares.
+    low = paddle.floor(places.astype("float64")).astype("float32")
     share = places - low  # of the right and the lower cell
     width, height = paddle.split(size_wh, 2, axis=-1)  # (..., 1) each
     left, top = paddle.split(low, 2, axis=-1)

@@ -60,9 +60,10 @@ class DeformableAttention(nn.Layer):
         size_wh, first_cells = self._levels(sizes_hw)
         cells, weights = four_cells(points, size_wh)  # (N, Q, A, S, 4) each
         weights = weights * F.softmax(shares, axis=-1).unsqueeze(-1)
+        # One sum of the products: oneDNN's graph gets a longer chain of integers wrong, in place.
         images = paddle.arange(paddle.shape(memory)[0], dtype="int64").reshape([-1, 1, 1, 1, 1])
         own = paddle.arange(heads, dtype="int64").reshape([1, 1, -1, 1, 1])
-        rows = (cells + first_cells + images * num_cells) * heads + own
+        rows = cells * heads + (first_cells * heads + own + images * (num_cells * heads))
         values = self.value_proj(memory).reshape([-1, dim // heads])  # (N * L * A, D/A)
         taken = paddle.gather(values, rows.flatten()).reshape([-1, 4 * samples, dim // heads])
         read = paddle.bmm(weights.reshape([-1, 1, 4 * samples]), taken)  # (N * Q * A, 1, D/A)

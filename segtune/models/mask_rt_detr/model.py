@@ -1,7 +1,7 @@
 """Mask-RT-DETR: the RT-DETR detector, each of whose queries also is a filter for a mask.
 
-Shapes: N images, h x w network input, Q queries, K classes, C channels of the mask pixels with
-their last, which is one.
+Shapes: N images, h x w network input, Q queries, K classes, P prototypes, C channels of the pixels
+that filters are applied to.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class MaskRtDetr(InstanceSegmenter):
     size_divisor = 32
     mask_stride = 1
     mask_frame = MaskFrame.INPUT_UNCUT
+    architecture = "DETR"
 
     def __init__(
         self,
@@ -109,17 +110,27 @@ class MaskRtDetr(InstanceSegmenter):
     def _features(self, images: Tensor) -> tuple[Sequence[Tensor], Tensor]:
         """Return features at strides 8, 16 and 32, and pixels (N, C, h/4, w/4)."""
         features, pixels = self.neck(self.backbone(images))
-        one = paddle.ones_like(pixels[:, :1])
+        if not self._is_folded:
+            return features, self.neck.enc_mask_output[1](pixels)
+        one = pixels[:, :1] * 0 + 1  # `ones_like` warns while it is traced
         return features, paddle.concat([pixels, one], axis=1)
 
-    def _basis(self) -> Tensor:
-        """Return what turns prototypes into pixels: the last convolution of the mask branch.
+    def _basis(self) -> Tensor | None:
+        """Return what turns prototypes into pixels (P, C), or None where pixels are prototypes.
 
-        Masks are linear in it, so that filters can take it over: (P, C) with the bias last. The
-        product with the pixels, which have fewer channels than prototypes, then is cheaper.
+        Masks are linear in the last convolution of the mask branch, so that filters can take it
+        over. The product with the pixels then is cheaper, if these have fewer channels than there
+        are prototypes; the last one, which is always one, stands for the bias.
         """
+        if not self._is_folded:
+            return None
         conv = self.neck.enc_mask_output[1]
         return paddle.concat([conv.weight.flatten(1), conv.bias.unsqueeze(1)], axis=1)
+
+    @property
+    def _is_folded(self) -> bool:
+        num_prototypes, channels = self.neck.enc_mask_output[1].weight.shape[:2]
+        return bool(channels < num_prototypes)
 
 
 def _best_rows(found: Predictions, pixels: Tensor, size_hw: tuple[int, int]) -> Outputs:

@@ -6,33 +6,47 @@ Shapes: N images, L cells of all levels, Q queries, D width, h x w mask map.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
+import numpy as np
 import paddle
+from numpy.typing import NDArray
 from paddle import Tensor
 
 FIRST_SIDE = 0.05  # of an anchor on the finest level, as part of the image; doubled by each level
 MARGIN = 0.01  # an anchor is valid while every coordinate is this far from 0 and 1
 
 
-def anchors_of(sizes_hw: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-    """Return the logits (L, 4) of an anchor at every cell, and whether it is valid (L, 1).
+def anchor_logits(sizes_hw: Sequence[tuple[int, int]]) -> Tensor:
+    """Return the logits (L, 4) of an anchor at every cell; infinite where it is not valid.
 
-    Anchors are centre and size in 0..1 of the image. Those that are not valid, at its border,
-    have infinite logits. The reference divides a column by the height and a row by the width,
-    which is the same on the square maps that its weights were trained on.
+    Anchors are centre and size in 0..1 of the image. The reference divides a column by the height
+    and a row by the width, which is the same on the square maps that its weights were trained on.
     """
+    anchors = _anchors(tuple(sizes_hw))
+    logits = np.log(anchors / (1 - anchors))
+    return paddle.to_tensor(np.where(_is_inside(anchors), logits, np.float32(np.inf)))
+
+
+def valid_cells(sizes_hw: Sequence[tuple[int, int]]) -> Tensor:
+    """Return 1 where the anchor of a cell is valid (L, 1) float32, else 0: at the border."""
+    return paddle.to_tensor(_is_inside(_anchors(tuple(sizes_hw))).astype(np.float32))
+
+
+@cache
+def _anchors(sizes_hw: tuple[tuple[int, int], ...]) -> NDArray[np.float32]:
     levels = []
     for level, (height, width) in enumerate(sizes_hw):
-        rows, columns = paddle.meshgrid(
-            (paddle.arange(height, dtype="float32") + 0.5) / height,
-            (paddle.arange(width, dtype="float32") + 0.5) / width,
-        )
-        side = paddle.full([height * width], FIRST_SIDE * 2**level)
-        levels.append(paddle.stack([columns.flatten(), rows.flatten(), side, side], axis=1))
-    anchors = paddle.concat(levels)  # (L, 4)
-    valid = ((anchors > MARGIN) & (anchors < 1 - MARGIN)).all(axis=1, keepdim=True)
-    logits = paddle.log(anchors / (1 - anchors))
-    return paddle.where(valid, logits, paddle.full_like(logits, float("inf"))), valid
+        rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+        x, y = (columns + 0.5) / width, (rows + 0.5) / height
+        side = np.full_like(x, FIRST_SIDE * 2**level)
+        levels.append(np.stack([x, y, side, side], axis=-1).reshape(-1, 4))
+    return np.concatenate(levels)  # (L, 4)
+
+
+def _is_inside(anchors: NDArray[np.float32]) -> NDArray[np.bool_]:
+    inside = (anchors > MARGIN) & (anchors < 1 - MARGIN)
+    return np.asarray(inside.all(axis=1, keepdims=True))
 
 
 def rows_of_images(table: Tensor, rows: Tensor) -> Tensor:

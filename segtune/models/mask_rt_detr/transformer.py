@@ -1,7 +1,7 @@
 """From features to queries, and from queries to classes, boxes and masks.
 
 Shapes: N images, L cells of all levels, Q queries, T denoising queries, D width, K classes,
-P prototypes, C channels of the mask pixels with their last, which is one; B layers.
+P prototypes, C channels of the pixels that filters are applied to; B layers.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from segtune.models.mask_rt_detr.initialised import (
     zeros,
 )
 from segtune.models.mask_rt_detr.query_selection import (
-    anchors_of,
+    anchor_logits,
     boxes_of_masks,
     rows_of_images,
+    valid_cells,
 )
 
 FIRST_SCORE = 0.01  # of every class before training, so that background dominates
@@ -124,17 +125,18 @@ class QueryTransformer(nn.Layer):
         still = nn.Linear(dim, 4, weight_attr=zeros(), bias_attr=zeros())
         self.bbox_head = Mlp([uniform_linear(dim, dim), uniform_linear(dim, dim), still])
 
-    def forward(self, features: Sequence[Tensor], pixels: Tensor, basis: Tensor) -> Predictions:
+    def forward(
+        self, features: Sequence[Tensor], pixels: Tensor, basis: Tensor | None
+    ) -> Predictions:
         """Return what the queries say after the last layer, (N, Q, ...).
 
         Args:
             features: At strides 8, 16 and 32.
             pixels: (N, C, h, w) at stride 4.
-            basis: (P, C), so that prototypes are the basis times the pixels.
+            basis: (P, C), so that prototypes are the basis times the pixels; None if equal.
         """
         memory = self._memory(features)
-        _, valid = anchors_of(memory.sizes_hw)
-        queries, _ = self._select(memory, valid)
+        queries, _ = self._select(memory)
         boxes = self._first_boxes(queries, pixels, basis)
         queries, boxes = self.decoder(queries, boxes, memory, self.query_pos_head, self.bbox_head)
         return self._read_out(queries, boxes, basis)
@@ -143,7 +145,7 @@ class QueryTransformer(nn.Layer):
         self,
         features: Sequence[Tensor],
         pixels: Tensor,
-        basis: Tensor,
+        basis: Tensor | None,
         denoising: DenoisingQueries | None,
     ) -> TrainingPredictions:
         """Return what the queries say at each step on their way, for the losses.
@@ -151,13 +153,14 @@ class QueryTransformer(nn.Layer):
         Args:
             features: At strides 8, 16 and 32.
             pixels: (N, C, h, w) at stride 4.
-            basis: (P, C).
+            basis: As in `forward`.
             denoising: Queries made of the labelled instances; None where there are none.
         """
         memory = self._memory(features)
-        anchors, valid = anchors_of(memory.sizes_hw)
-        queries, cells = self._select(memory, valid)
-        own_anchors = paddle.gather(anchors, cells.flatten()).reshape([*cells.shape, 4])
+        queries, cells = self._select(memory)
+        own_anchors = paddle.gather(anchor_logits(memory.sizes_hw), cells.flatten()).reshape(
+            [*cells.shape, 4]
+        )
         encoder_boxes = F.sigmoid(self.bbox_head(queries) + own_anchors)
         with paddle.no_grad():
             content, boxes = queries.detach(), self._first_boxes(queries, pixels, basis)
@@ -191,21 +194,22 @@ class QueryTransformer(nn.Layer):
         sizes_hw = [(level.shape[2], level.shape[3]) for level in levels]
         return Memory(cells.transpose([0, 2, 1]), sizes_hw)
 
-    def _select(self, memory: Memory, valid: Tensor) -> tuple[Tensor, Tensor]:
+    def _select(self, memory: Memory) -> tuple[Tensor, Tensor]:
         """Return the cells of highest score as queries (N, Q, D), and their numbers (N, Q)."""
-        encoded = self.enc_output(memory.cells * valid.astype(memory.cells.dtype))  # (N, L, D)
+        encoded = self.enc_output(memory.cells * valid_cells(memory.sizes_hw))  # (N, L, D)
         scores = self.score_head(encoded).max(axis=-1)  # without the norm that other scores have
         _, cells = paddle.topk(scores, min(self.num_queries, encoded.shape[1]), axis=1)
         return rows_of_images(encoded, cells), cells
 
-    def _first_boxes(self, queries: Tensor, pixels: Tensor, basis: Tensor) -> Tensor:
+    def _first_boxes(self, queries: Tensor, pixels: Tensor, basis: Tensor | None) -> Tensor:
         """Return the boxes (N, Q, 4) around the masks of selected cells."""
         filters = self._filters(self.dec_norm(queries), basis)
         return F.sigmoid(inverse_sigmoid(boxes_of_masks(filters, pixels)))
 
-    def _read_out(self, queries: Tensor, boxes: Tensor, basis: Tensor) -> Predictions:
+    def _read_out(self, queries: Tensor, boxes: Tensor, basis: Tensor | None) -> Predictions:
         normed = self.dec_norm(queries)
         return Predictions(self.score_head(normed), boxes, self._filters(normed, basis))
 
-    def _filters(self, normed: Tensor, basis: Tensor) -> Tensor:
-        return paddle.matmul(self.mask_query_head(normed), basis)
+    def _filters(self, normed: Tensor, basis: Tensor | None) -> Tensor:
+        of_prototypes = self.mask_query_head(normed)
+        return of_prototypes if basis is None else paddle.matmul(of_prototypes, basis)

@@ -36,6 +36,7 @@ class PpYoloeSeg(InstanceSegmenter):
     size_divisor = 32
     mask_stride = 4
     mask_frame = MaskFrame.INPUT
+    architecture = "PPYOLOE"
 
     def __init__(self, backbone: nn.Layer, neck: nn.Layer, yolo_head: YoloHead) -> None:
         super().__init__()
