@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from paddle import Tensor
 from typer.testing import CliRunner
 
-from segtune.agreement import AgreementReport
+from segtune.agreement import AFTER_MASK_BOXES, STRICT, AgreementReport, Limits, merge
 from segtune.bundle import FILES, ONNX_GRAPH, PADDLEX_GRAPH, WEIGHTS, BundleInfo, read_info
 from segtune.categories import Categories
 from segtune.cli.app import app
 from segtune.devices import Device
 from segtune.errors import DependencyError, ExportError, OutputError
-from segtune.export import as_upstream, export_network
+from segtune.export import _judged, as_upstream, export_network
 from segtune.images import write_image
 from segtune.models.segmenter import InstanceSegmenter
 from segtune.outputs import MaskFrame, Outputs
@@ -404,3 +404,23 @@ def test_onnx_without_its_packages_is_refused_before_anything_is_written(
         )
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "num_turned", "counted"),
+    [
+        pytest.param(AFTER_MASK_BOXES, 1, 2, id="one of three is set aside"),
+        pytest.param(AFTER_MASK_BOXES, 2, 3, id="more than half are not"),
+        pytest.param(STRICT, 1, 3, id="never where no box is taken around a mask"),
+    ],
+)
+def test_pictures_that_rounding_has_turned_are_set_aside_while_most_agree(
+    limits: Limits, num_turned: int, counted: int
+) -> None:
+    turned = [AgreementReport(1, 9, worst_box_px=5.0)] * num_turned
+    reports = [*turned, *[AgreementReport(1, 9)] * (3 - num_turned)]
+
+    judged = _judged(reports, limits, SilentReporter())
+
+    assert len(judged) == counted
+    assert merge(judged).is_within(limits) == (counted == 2)

@@ -19,6 +19,9 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, title: str) -> 
     losses, rate, precision = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in history]
     for name in _columns(history, "loss"):
+        # Those of inner layers and of denoising are in metrics.csv; twenty lines are too many.
+        if name.endswith(("_aux", "_dn")):
+            continue
         _line(losses, history, name, width=2.2 if name == "loss" else 1.2)
     losses.set_yscale("log")
     losses.set_title("training losses")
