@@ -100,8 +100,8 @@ def _set_unless_given(variable: str, value: str) -> None:
 def _keep_freed_memory() -> None:
     """Let glibc keep what tensors have freed, unless the user has set its limits; else do nothing.
 
-    Tensors of megabytes come and go with every operator. Faulting their pages in anew takes a
-    third of the time of a training step (benchmarks/README.md).
+    Tensors of megabytes come and go with every operator, and each of their pages that was given
+    back has to be faulted in anew.
     """
     if platform.libc_ver()[0] != "glibc" or {_MMAP_VARIABLE, _TRIM_VARIABLE} & set(os.environ):
         return
