@@ -17,6 +17,7 @@ from paddle.static import InputSpec
 from segtune import masks as mask_forms
 from segtune.agreement import (
     AFTER_MASK_BOXES,
+    MAX_BOX_PX,
     STRICT,
     Band,
     Limits,
@@ -53,6 +54,9 @@ from segtune.runtime.onnx_runtime import OnnxBackend
 from segtune.runtime.paddle_inference import Graph, PaddleInferenceBackend
 
 VERGE = 1e-4  # probabilities this near to the threshold may fall to either side
+# A mask inside a box moves with it: where the map has two cells a pixel of the box, the share that
+# a box may be off, a hundredth of a pixel, changes probabilities by up to this much.
+BOX_VERGE = 2 * MAX_BOX_PX
 COMPARED_SIDE_PX = 480  # PaddleX's form holds all masks at once, 1.2 GB for 300 of 1000 x 1000
 
 
@@ -134,9 +138,9 @@ class RawForm(nn.Layer):
         self.network = network
 
     @paddle.jit.not_to_static  # traced as it runs: Paddle's rewriting knows no `zip(strict=True)`
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Return `Outputs` of network inputs (N, 3, h, w)."""
-        return tuple(self.network(image))
+    def forward(self, image: Tensor, im_shape: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Return `Outputs` of network inputs (N, 3, h, w) with images of `im_shape` (N, 2)."""
+        return tuple(self.network(image, im_shape))
 
 
 def trace(network: InstanceSegmenter, spec: PreprocessSpec, folder: Path) -> None:
@@ -147,12 +151,17 @@ def trace(network: InstanceSegmenter, spec: PreprocessSpec, folder: Path) -> Non
         OutputError: The disk took only a part of the weights.
     """
     fused = fused_copy(network)
-    image = InputSpec([None, 3, *spec.size_hw], "float32", "image")
-    pairs = [InputSpec([None, 2], "float32", name) for name in ("im_shape", "scale_factor")]
+    input_hw = (None, None) if spec.keep_ratio else spec.size_hw
+    image = InputSpec([None, 3, *input_hw], "float32", "image")
+    im_shape, scale_factor = (
+        InputSpec([None, 2], "float32", name) for name in ("im_shape", "scale_factor")
+    )
+    # The others' images fill their inputs, so that their graphs need not be told.
+    raw_inputs = [image, im_shape] if network.mask_frame is MaskFrame.BOX else [image]
     weights = folder / WEIGHTS
     for form, inputs, graph in (
-        (UpstreamForm(fused), [image, *pairs], folder / PADDLEX_GRAPH),
-        (RawForm(fused), [image], folder / RAW_GRAPH),
+        (UpstreamForm(fused), [image, im_shape, scale_factor], folder / PADDLEX_GRAPH),
+        (RawForm(fused), raw_inputs, folder / RAW_GRAPH),
     ):
         form.eval()
         traced = paddle.jit.to_static(form, input_spec=inputs, full_graph=True)
@@ -235,10 +244,12 @@ def _expect(
 ) -> tuple[Instances, Band]:
     """Return what the network finds on a picture, and how sure it is of the masks' edges."""
     array, geometry = info.preprocess.apply(image)
-    [rows] = split_rows(backend.run(array[None]))
+    sizes_hw = np.asarray([geometry.resized_hw], np.float32)
+    [rows] = split_rows(backend.run(array[None], sizes_hw))
+    verge = BOX_VERGE if info.mask_frame is MaskFrame.BOX else VERGE
     found, smaller, larger = (
         instances_of(rows, geometry, mask_frame=info.mask_frame, mask_threshold=limit)
-        for limit in (MASK_THRESHOLD, MASK_THRESHOLD + VERGE, MASK_THRESHOLD - VERGE)
+        for limit in (MASK_THRESHOLD, MASK_THRESHOLD + verge, MASK_THRESHOLD - verge)
     )
     return found, Band(smaller, larger)
 

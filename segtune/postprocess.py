@@ -2,10 +2,11 @@
 
 Where masks are cut at their boxes, the reference enlarges every probability map to the network
 input, sets it to zero outside the box, enlarges it to the image and keeps what is above 0.5. Where
-they are not, it enlarges logits to the image and keeps what is above 0. All of these steps are
-linear, and work on rows and columns apart: a mask is `rows @ map @ columns.T`, where each factor
-is small, as it covers the box only, or what of the map is above 0. Cost follows the instances, not
-the picture.
+they are not, it enlarges logits to the image and keeps what is above 0. Where they live inside
+their boxes, it lays the probability map into the box and keeps what is 0.5 or more. All of these
+steps are linear, and work on rows and columns apart: a mask is `rows @ map @ columns.T`, where
+each factor is small, as it covers the box only, or what of the map is above 0. Cost follows the
+instances, not the picture.
 
 Shapes: R rows, H x W image, h x w network input, p x q mask map.
 """
@@ -23,7 +24,7 @@ from segtune.masks import Rle
 from segtune.outputs import MaskFrame, Outputs
 from segtune.preprocess import Geometry
 
-MASK_THRESHOLD = 0.5  # probability, strict; as in the reference
+MASK_THRESHOLD = 0.5  # probability; strict but for masks inside boxes, as in the reference
 _BLOCK = 128  # pixels
 
 
@@ -62,13 +63,9 @@ def instances_of(
         mask_frame: What the mask logits cover.
         threshold: Scores must be above this, not equal to it.
         max_instances: Keep so many of the highest scores; all if None.
-        mask_threshold: Probabilities of the pixels of a mask are above this.
-
-    Raises:
-        ValueError: Masks inside boxes, which no network of this version returns.
+        mask_threshold: Probabilities of the pixels of a mask are above this; where masks live
+            inside their boxes, they may equal it.
     """
-    if mask_frame is MaskFrame.BOX:
-        raise ValueError(f"no network of this version has masks with frame {mask_frame.value!r}")
     kept = np.flatnonzero(rows.scores > threshold)
     boxes = _boxes_in_image(rows.boxes[kept], geometry)
     has_area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
@@ -79,12 +76,7 @@ def instances_of(
         boxes,
         rows.scores[kept].astype(np.float32),
         rows.labels[kept].astype(np.int64),
-        tuple(
-            _cut_mask(rows.mask_logits[row], rows.boxes[row], geometry, mask_threshold)
-            if mask_frame is MaskFrame.INPUT
-            else _uncut_mask(rows.mask_logits[row], geometry, mask_threshold)
-            for row in kept
-        ),
+        _masks(rows, kept, boxes, geometry, mask_frame, mask_threshold),
         geometry.original_hw,
     )
 
@@ -97,6 +89,41 @@ def _boxes_in_image(boxes: NDArray[np.float32], geometry: Geometry) -> NDArray[n
     return np.asarray(in_image.clip(0, [width, height, width, height]), np.float32)
 
 
+def _masks(
+    rows: Outputs,
+    kept: NDArray[np.int64],
+    boxes: NDArray[np.float32],
+    geometry: Geometry,
+    mask_frame: MaskFrame,
+    threshold: float,
+) -> tuple[Rle, ...]:
+    """Return the masks (H, W) of the rows `kept`, whose boxes in the image are `boxes`."""
+    logits = rows.mask_logits
+    if mask_frame is MaskFrame.BOX:
+        size_hw = geometry.original_hw
+        pairs = zip(kept, boxes, strict=True)
+        return tuple(_boxed_mask(logits[row], box, size_hw, threshold) for row, box in pairs)
+    if mask_frame is MaskFrame.INPUT:
+        return tuple(_cut_mask(logits[row], rows.boxes[row], geometry, threshold) for row in kept)
+    return tuple(_uncut_mask(logits[row], geometry, threshold) for row in kept)
+
+
+def _boxed_mask(
+    logits: NDArray[np.float32],
+    box: NDArray[np.float32],
+    size_hw: tuple[int, int],
+    threshold: float,
+) -> Rle:
+    """Return the mask (H, W) of one row: logits (p, q) over the inside of a box in the image."""
+    rows, columns = (
+        _box_factor(box[1 - axis], box[3 - axis], size_hw[axis], logits.shape[axis], threshold)
+        for axis in (0, 1)
+    )
+    limit = float(np.nextafter(np.float32(threshold), np.float32(0)))  # what equals it counts
+    mask = _is_above(limit, columns.weights, (rows.weights @ _sigmoid(logits)).T)
+    return _encode_window(mask, rows.first_pixel, columns.first_pixel, size_hw)
+
+
 def _cut_mask(
     logits: NDArray[np.float32], box: NDArray[np.float32], geometry: Geometry, threshold: float
 ) -> Rle:
@@ -106,8 +133,7 @@ def _cut_mask(
     height, width = geometry.original_hw
     rows = _cut_factor(y1, y2, scale_h, height, geometry.input_hw[0], logits.shape[0])
     columns = _cut_factor(x1, x2, scale_w, width, geometry.input_hw[1], logits.shape[1])
-    window = logits[rows.cells, columns.cells]
-    probabilities = 0.5 + 0.5 * np.tanh(0.5 * window)  # the sigmoid, without overflow
+    probabilities = _sigmoid(logits[rows.cells, columns.cells])
     # Transposed, as COCO counts run down the columns.
     mask = _is_above(threshold, columns.weights, (rows.weights @ probabilities).T)
     return _encode_window(mask, rows.first_pixel, columns.first_pixel, geometry.original_hw)
@@ -183,6 +209,31 @@ def _cut_factor(
         hat = np.maximum(1 - np.abs(cell[:, None] - grid), 0)  # (n, k)
         weights += hat * (in_box * share)[:, None]
     return _AxisFactor(first, cells, weights)
+
+
+def _box_factor(
+    low: np.float32, high: np.float32, num_pixels: int, num_cells: int, threshold: float
+) -> _AxisFactor:
+    """Return what pixels take from the cells that fill low..high; beyond these all is zero.
+
+    A pixel takes no more than 0.5 - d from cells that begin d cells away from its centre, so that
+    no mask reaches further than its threshold leaves it. Places are found as the reference finds
+    them, in its order and precision, since large cells make much of small differences.
+    """
+    margin = max(0.5 - threshold, 0) * float(high - low) / num_cells + 1
+    first = max(int(np.floor(low - margin)), 0)
+    last = min(int(np.ceil(high + margin)), num_pixels - 1)
+    centres = np.arange(first, last + 1, dtype=np.float32) + np.float32(0.5)
+    places = (centres - low) / (high - low) * 2 - 1  # -1..1 in the box
+    cells = ((places + 1) * num_cells - 1) / 2
+    grid = np.arange(num_cells, dtype=np.float32)
+    weights = np.maximum(1 - np.abs(cells[:, None] - grid), 0)
+    return _AxisFactor(first, slice(num_cells), weights)
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return probabilities, without overflow."""
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits), np.float32)
 
 
 def _is_above(

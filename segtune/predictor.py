@@ -26,8 +26,13 @@ _Prepared = tuple[NDArray[np.float32], Geometry]
 class Backend(Protocol):
     """An engine that runs one network."""
 
-    def run(self, images: NDArray[np.float32]) -> Outputs:
-        """Return the raw outputs, as arrays, of network inputs (N, 3, h, w)."""
+    def run(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
+        """Return the raw outputs, as arrays, of network inputs (N, 3, h, w).
+
+        Args:
+            images: Network inputs.
+            sizes_hw: Height and width (N, 2) of each image on its input, without padding.
+        """
         ...  # pragma: no cover
 
 
@@ -61,7 +66,8 @@ class Predictor:
             yield from self._predict_batch(batch, threshold)
 
     def _predict_batch(self, batch: list[_Prepared], threshold: float) -> Iterator[Instances]:
-        outputs = self.backend.run(np.stack([array for array, _ in batch]))
+        sizes_hw = np.asarray([geometry.resized_hw for _, geometry in batch], np.float32)
+        outputs = self.backend.run(np.stack([array for array, _ in batch]), sizes_hw)
         with _numpy_blas().limit(limits=1):
             found = [
                 instances_of(rows, geometry, mask_frame=self.mask_frame, threshold=threshold)

@@ -52,5 +52,6 @@ def batch_of_two() -> Batch:
         labels=np.array([[0, 2], [1, 0]]),
         masks=masks,
         valid=np.array([[True, True], [True, False]]),
+        sizes_hw=np.array([[SIZE, SIZE], [48, SIZE]], np.float32),
         image_ids=[7, 3],
     )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import paddle
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from paddle import Tensor
 
 from segtune.models.segmenter import InstanceSegmenter
 from segtune.outputs import MaskFrame, Outputs
 
 CELLS = 8  # of the mask map, along either axis
+
+
+def full_sizes(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the sizes (N, 2) of images that fill their network inputs (N, 3, h, w)."""
+    return np.full((len(images), 2), images.shape[2:], np.float32)
 
 
 class FixedRows(InstanceSegmenter):
@@ -34,7 +39,7 @@ class FixedRows(InstanceSegmenter):
         if sum(self.counts):
             self.boxes.set_value(np.concatenate(boxes))
 
-    def forward(self, images: Tensor) -> Outputs:
+    def forward(self, images: Tensor, sizes_hw: Tensor | None = None) -> Outputs:
         num_images = paddle.shape(images)[0]
         everywhere = paddle.to_tensor(self.image_of_row)
         rows = paddle.nonzero(everywhere < num_images).flatten()

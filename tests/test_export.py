@@ -29,6 +29,7 @@ from segtune.progress import SilentReporter
 from segtune.runtime.onnx_runtime import OnnxBackend
 from segtune.runtime.paddle_inference import Graph
 from segtune.zoo import build_model
+from tests.boxed_rows import SHOWN, BoxedRows
 from tests.fixed_rows import FixedRows
 from tests.parity.stored import give_stored_weights
 
@@ -214,7 +215,7 @@ def test_the_upstream_form_equals_our_own_postprocess() -> None:
 class FickleRows(FixedRows):
     """Returns other boxes when it is traced than when it runs."""
 
-    def forward(self, images: Tensor) -> Outputs:
+    def forward(self, images: Tensor, sizes_hw: Tensor | None = None) -> Outputs:
         outputs = super().forward(images)
         if paddle.in_dynamic_mode():
             return outputs
@@ -247,6 +248,20 @@ def test_a_fixed_network_agrees_with_its_bundle(tmp_path: Path, pictures: list[P
     assert report.instances == 4
     assert report.worst_box_px < 1e-4
     assert listener.said == []
+
+
+def test_a_bundle_for_padded_images_with_masks_inside_boxes_agrees_with_its_network(
+    tmp_path: Path, pictures: list[Path]
+) -> None:
+    spec = PreprocessSpec(size_hw=(64, 96), keep_ratio=True, pad_stride=32)
+
+    report = export_network(
+        BoxedRows(), info_of(spec), tmp_path / "out", images=pictures, device=CPU, onnx=True
+    )
+
+    assert report.agrees
+    assert report.instances == 2 * len(SHOWN)
+    assert read_info(tmp_path / "out").mask_frame is MaskFrame.BOX
 
 
 def test_pictures_are_needed(tmp_path: Path) -> None:
@@ -361,8 +376,8 @@ def test_an_onnx_graph_that_finds_nothing_agrees_with_a_network_that_finds_nothi
 class Shifted(OnnxBackend):
     """Runs the ONNX graph, and moves its boxes."""
 
-    def run(self, images: NDArray[np.float32]) -> Outputs:
-        outputs = super().run(images)
+    def run(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
+        outputs = super().run(images, sizes_hw)
         return outputs._replace(boxes=outputs.boxes + 0.05)
 
 

@@ -161,6 +161,124 @@ def test_a_mask_below_one_half_everywhere_is_empty() -> None:
     assert not instances.masks.any()
 
 
+def pasted(
+    probabilities: NDArray[np.float32], box: NDArray[np.float32], size_hw: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Values (H, W) of a map (m, m) laid into a box, sampled at every pixel of the image."""
+    num_cells = len(probabilities)
+    x1, y1, x2, y2 = box
+
+    def places(low: np.float32, high: np.float32, num_pixels: int) -> NDArray[np.float32]:
+        centres = np.arange(num_pixels, dtype=np.float32) + np.float32(0.5)
+        grid = ((centres - low) / (high - low)) * 2 - 1
+        return np.asarray(((grid + 1) * num_cells - 1) / 2, np.float32)
+
+    column, row = np.meshgrid(places(x1, x2, size_hw[1]), places(y1, y2, size_hw[0]))
+    values = np.zeros(size_hw, np.float32)
+    for y in (np.floor(row), np.floor(row) + 1):
+        for x in (np.floor(column), np.floor(column) + 1):
+            is_cell = (x >= 0) & (x < num_cells) & (y >= 0) & (y < num_cells)
+            cell = np.where(is_cell, y * num_cells + x, 0).astype(int)
+            share = (1 - np.abs(column - x)) * (1 - np.abs(row - y))
+            values += np.where(is_cell, probabilities.take(cell) * share, np.float32(0))
+    return values
+
+
+def boxes_everywhere(random: np.random.Generator, size_hw: tuple[int, int]) -> NDArray[np.float32]:
+    """Boxes (30, 4): over all of the image, below a pixel, on whole pixels, over borders."""
+    size_xy = np.asarray(size_hw[::-1])
+    centres = random.uniform(0, 1, (30, 2)) * size_xy
+    halves = random.uniform(0, 0.5, (30, 2)) * size_xy
+    halves[2:8] = random.uniform(0.001, 0.6, (6, 2))
+    boxes = np.concatenate([centres - halves, centres + halves], axis=1)
+    boxes[8:14] = boxes[8:14].round()
+    boxes[:2] = [0, 0, *size_xy], [-0.3, -9, *(size_xy + 0.7)]
+    return boxes.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "num_cells", "count"),
+    [
+        pytest.param((240, 320), 28, 30, id="photograph"),
+        pytest.param((101, 77), 14, 30, id="smaller map"),
+        pytest.param((9, 13), 28, 30, id="more cells than pixels"),
+        pytest.param((1, 500), 14, 30, id="one row"),
+        pytest.param((4000, 3000), 28, 2, id="large"),
+    ],
+)
+@pytest.mark.parametrize("mask_threshold", [0.5, 0.3])
+def test_boxed_masks_equal_maps_sampled_at_every_pixel_of_the_image(
+    size_hw: tuple[int, int], num_cells: int, count: int, mask_threshold: float
+) -> None:
+    random = np.random.default_rng(sum(size_hw))
+    logits = 3 * random.standard_normal((count, num_cells, num_cells)).astype(np.float32)
+    logits[-1] = 40  # a probability of 1 everywhere, which reaches furthest
+    rows = rows_of(boxes_everywhere(random, size_hw)[:count], logits)
+    geometry = Geometry(size_hw, size_hw, size_hw)
+
+    instances = instances_of(
+        rows, geometry, mask_frame=MaskFrame.BOX, mask_threshold=mask_threshold
+    )
+
+    probabilities = 0.5 + 0.5 * np.tanh(0.5 * logits)
+    assert len(instances) > 0.7 * count
+    for label, box, mask in zip(instances.labels, instances.boxes, instances.masks, strict=True):
+        expected = pasted(probabilities[label], box, size_hw) >= np.float32(mask_threshold)
+        np.testing.assert_array_equal(mask, expected)
+
+
+def test_a_boxed_mask_lies_in_its_box_in_pixels_of_the_image() -> None:
+    geometry = Geometry((8, 4), (16, 8), (16, 32))  # what lies right of column 8 is padding
+    rows = rows_of([2, 4, 8, 12], np.full((1, 2, 2), 9, np.float32))
+
+    instances = instances_of(rows, geometry, mask_frame=MaskFrame.BOX)
+
+    expected = np.zeros((1, 8, 4), bool)
+    expected[:, 2:6, 1:4] = True
+    np.testing.assert_array_equal(instances.masks, expected)
+
+
+def test_a_boxed_mask_is_fitted_into_what_of_its_box_is_in_the_image() -> None:
+    left_half = np.asarray([[[9, 9, -9, -9]] * 4], np.float32)
+    rows = rows_of([-4, 0, 4, 8], left_half)
+
+    instances = instances_of(rows, square(8), mask_frame=MaskFrame.BOX)
+
+    assert instances.boxes.tolist() == [[0, 0, 4, 8]]
+    expected = np.zeros((1, 8, 8), bool)
+    expected[:, :, :2] = True
+    np.testing.assert_array_equal(instances.masks, expected)
+
+
+@pytest.mark.parametrize(
+    ("mask_threshold", "expected"),
+    [
+        pytest.param(0.5, [[True, False], [False, True]], id="equal to it"),
+        pytest.param(0.5001, [[False, False], [False, True]], id="above"),
+        pytest.param(0.0001, [[True, True], [False, True]], id="below"),
+    ],
+)
+def test_probabilities_equal_to_the_threshold_belong_to_a_boxed_mask(
+    mask_threshold: float, expected: list[list[bool]]
+) -> None:
+    rows = rows_of([0, 0, 2, 2], np.asarray([[[0, -9], [-10, 9]]], np.float32))
+
+    instances = instances_of(
+        rows, square(2), mask_frame=MaskFrame.BOX, mask_threshold=mask_threshold
+    )
+
+    assert instances.masks[0].tolist() == expected
+
+
+def test_a_boxed_mask_between_the_centres_of_pixels_is_empty() -> None:
+    rows = rows_of([2.6, 1, 3.4, 4], np.full((1, 2, 2), 9, np.float32))
+
+    instances = instances_of(rows, square(8), mask_frame=MaskFrame.BOX)
+
+    assert len(instances) == 1
+    assert not instances.masks.any()
+
+
 def test_boxes_are_scaled_and_clipped_to_the_image() -> None:
     geometry = Geometry((50, 200), (100, 100), (100, 100))
     rows = rows_of([[10, 20, 30, 40], [-5, -5, 120, 130]], np.zeros((2, 25, 25), np.float32))
@@ -196,10 +314,11 @@ def test_the_best_instances_come_first_and_ties_keep_their_order() -> None:
     assert instances.labels.tolist() == [1, 0, 3]
 
 
-def test_no_rows_give_no_instances() -> None:
+@pytest.mark.parametrize("mask_frame", MaskFrame)
+def test_no_rows_give_no_instances(mask_frame: MaskFrame) -> None:
     rows = rows_of([], np.zeros((0, 2, 2), np.float32))
 
-    instances = instances_of(rows, square(8), mask_frame=MaskFrame.INPUT)
+    instances = instances_of(rows, square(8), mask_frame=mask_frame)
 
     assert len(instances) == 0
     assert instances.boxes.shape == (0, 4)

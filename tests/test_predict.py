@@ -20,7 +20,7 @@ from segtune.preprocess import PreprocessSpec
 class LeftHalf:
     """Finds the left half of every image that is not black, with a score of 0.8."""
 
-    def run(self, images: NDArray[np.float32]) -> Outputs:
+    def run(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
         height, width = images.shape[2:]
         counts = (images.mean(axis=(1, 2, 3)) > 0.1).astype(np.int32)
         total = int(counts.sum())

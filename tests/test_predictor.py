@@ -17,9 +17,11 @@ class BrightnessBackend:
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
+        self.sizes_hw: list[list[list[float]]] = []
 
-    def run(self, images: NDArray[np.float32]) -> Outputs:
+    def run(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
         self.shapes.append(images.shape)
+        self.sizes_hw.append(sizes_hw.tolist())
         height, width = images.shape[2:]
         counts = np.rint(images.mean(axis=(1, 2, 3)) * 10).astype(np.int32)
         total = int(counts.sum())
@@ -68,6 +70,16 @@ def test_inputs_of_unlike_size_are_not_stacked() -> None:
 
     assert backend.shapes == [(2, 3, 16, 16), (1, 3, 16, 32), (1, 3, 16, 16)]
     assert [result.size_hw for result in results] == [(16, 16), (32, 32), (16, 32), (16, 16)]
+
+
+def test_the_network_is_told_the_sizes_of_the_images_without_padding() -> None:
+    backend = BrightnessBackend()
+    images = [grey(1, size) for size in ((32, 40), (64, 72), (16, 16))]
+
+    list(predictor_of(backend, KEEP_RATIO).predict(images, batch_size=3))
+
+    assert backend.shapes == [(2, 3, 16, 24), (1, 3, 16, 16)]
+    assert backend.sizes_hw == [[[16, 20], [16, 18]], [[16, 16]]]
 
 
 def test_images_are_drawn_one_batch_at_a_time() -> None:

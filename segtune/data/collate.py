@@ -24,6 +24,7 @@ class Batch:
     labels: NDArray[np.int64]  # (N, G)
     masks: NDArray[np.uint8]  # (N, G, h/s, w/s)
     valid: NDArray[np.bool_]  # (N, G), false for what only fills up; G may be 0
+    sizes_hw: NDArray[np.float32]  # (N, 2), of the images without padding
     image_ids: list[int]
 
 
@@ -46,7 +47,9 @@ def collate(samples: Sequence[Sample], spec: PreprocessSpec) -> Batch:
         labels[n, :count] = sample.labels
         masks[n, :count, :grid_height, :grid_width] = sample.masks
         valid[n, :count] = True
-    return Batch(images, boxes, labels, masks, valid, [sample.image_id for sample in samples])
+    sizes_hw = np.asarray([sample.image.shape[:2] for sample in samples], np.float32)
+    image_ids = [sample.image_id for sample in samples]
+    return Batch(images, boxes, labels, masks, valid, sizes_hw, image_ids)
 
 
 def _largest(sizes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

@@ -21,10 +21,14 @@ class Targets:
     labels: Tensor  # (N, G) int64, 0..K-1
     masks: Tensor  # (N, G, h/s, w/s) uint8, every s-th pixel from the first one on
     valid: Tensor  # (N, G) bool, false where a row is padding
+    sizes_hw: Tensor  # (N, 2) float32, of the images on the network input, without padding
 
 
 class InstanceSegmenter(nn.Layer):
     """A network that finds instances and can learn from labelled ones.
+
+    An image takes the upper left of the network input; a family that needs to know how much of it
+    reads `sizes_hw`. Families whose images are stretched over the whole input ignore it.
 
     Attributes:
         size_divisor: Height and width of an input are multiples of this.
@@ -33,7 +37,7 @@ class InstanceSegmenter(nn.Layer):
         architecture: PaddleDetection's name of the family, which a bundle states.
     """
 
-    size_divisor: ClassVar[int]
+    size_divisor: int
     mask_stride: ClassVar[int]
     mask_frame: ClassVar[MaskFrame]
     architecture: ClassVar[str]
@@ -42,6 +46,12 @@ class InstanceSegmenter(nn.Layer):
         """Return 0-D losses of images (N, 3, h, w) by name; `loss` is the one to minimise."""
         raise NotImplementedError
 
-    def forward(self, images: Tensor) -> Outputs:
-        """Find the instances on images (N, 3, h, w)."""
+    def forward(self, images: Tensor, sizes_hw: Tensor | None = None) -> Outputs:
+        """Find the instances on images (N, 3, h, w).
+
+        Args:
+            images: Network input.
+            sizes_hw: Height and width (N, 2) of each image on it, without padding. None: every
+                image fills its input.
+        """
         raise NotImplementedError

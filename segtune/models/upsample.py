@@ -31,10 +31,8 @@ class NearestX2(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map a feature (N, C, h, w) to (N, C, 2h, 2w)."""
-        channels, height, width = x.shape[1:]
-        twice = x.reshape([-1, channels, height, 1, width, 1])
-        twice = twice.expand([-1, -1, -1, 2, -1, 2])  # (N, C, h, 2, w, 2)
-        return twice.reshape([-1, channels, 2 * height, 2 * width])
+        twice = x.unsqueeze([3, 5]).expand([-1, -1, -1, 2, -1, 2])  # (N, C, h, 2, w, 2)
+        return twice.flatten(4, 5).flatten(2, 3)
 
 
 class BilinearX2(nn.Layer):

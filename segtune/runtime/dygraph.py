@@ -26,15 +26,16 @@ class DygraphBackend:
         self._network = network
 
     @paddle.no_grad()
-    def run(self, images: NDArray[np.float32]) -> Outputs:
+    def run(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
         """Return the raw outputs, as arrays, of network inputs (N, 3, h, w).
 
-        The network is left in the mode in which it was found, so that training may go on.
+        The images on them are of `sizes_hw` (N, 2), the rest is padding. The network is left in
+        the mode in which it was found, so that training may go on.
         """
         was_training = self._network.training
         self._network.eval()
         try:
-            outputs = self._network(paddle.to_tensor(images))
+            outputs = self._network(paddle.to_tensor(images), paddle.to_tensor(sizes_hw))
             return Outputs(*(tensor.numpy() for tensor in outputs))
         finally:
             if was_training:

@@ -46,9 +46,9 @@ def check_packages() -> None:
 def convert(folder: Path) -> None:
     """Write the ONNX graph of a bundle beside its raw graph.
 
-    Its input is `image`, its outputs are those of `Outputs`, by name and in order. A graph that
-    paddle2onnx limits to one image, such as one that ends in non-maximum suppression, says so in
-    the shape of its input.
+    Its inputs are those of the raw graph, its outputs those of `Outputs`, by name and in order. A
+    graph that paddle2onnx limits to one image, such as one that ends in non-maximum suppression,
+    says so in the shape of its inputs.
 
     Raises:
         DependencyError: A package that this needs is not installed.
@@ -77,7 +77,7 @@ def convert(folder: Path) -> None:
 
 
 def _with_names(graph_file: Path) -> bytes:
-    """Return a converted graph whose outputs have their names, and whose input says its limit."""
+    """Return a converted graph whose outputs have their names, and whose inputs say its limit."""
     import onnx
 
     model = onnx.load(str(graph_file))
@@ -86,7 +86,8 @@ def _with_names(graph_file: Path) -> bytes:
         graph.node.append(onnx.helper.make_node("Identity", [output.name], [name]))
         output.name = name
     if any(node.op_type == _NMS for node in graph.node):
-        graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+        for given in graph.input:
+            given.type.tensor_type.shape.dim[0].dim_value = 1
     return bytes(model.SerializeToString())
 
 

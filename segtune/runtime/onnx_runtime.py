@@ -54,18 +54,24 @@ class OnnxBackend:
                 where=str(graph),
                 remedy="export the checkpoint again, with `segtune export --onnx`",
             ) from error
-        [image] = self._session.get_inputs()
-        self._takes_one = image.shape[0] == 1
+        inputs = self._session.get_inputs()
+        self._input_names = [given.name for given in inputs]
+        self._takes_one = any(given.shape[0] == 1 for given in inputs)
 
-    def run(self, images: NDArray[np.float32]) -> Outputs:
-        """Return the raw outputs, as arrays, of network inputs (N, 3, h, w)."""
+    def run(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
+        """Return the raw outputs, as arrays, of network inputs (N, 3, h, w).
+
+        The images on them are of `sizes_hw` (N, 2), the rest is padding.
+        """
         if not self._takes_one:
-            return self._run_batch(images)
-        parts = [self._run_batch(images[row : row + 1]) for row in range(len(images))]
+            return self._run_batch(images, sizes_hw)
+        rows = [slice(row, row + 1) for row in range(len(images))]
+        parts = [self._run_batch(images[row], sizes_hw[row]) for row in rows]
         return Outputs(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
-    def _run_batch(self, images: NDArray[np.float32]) -> Outputs:
-        inputs = {"image": np.ascontiguousarray(images, np.float32)}
+    def _run_batch(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
+        given = {"image": images, "im_shape": sizes_hw}
+        inputs = {name: np.ascontiguousarray(given[name], np.float32) for name in self._input_names}
         return Outputs(*self._session.run(list(Outputs._fields), inputs))
 
 

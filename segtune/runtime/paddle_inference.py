@@ -52,13 +52,21 @@ class PaddleInferenceBackend:
             onednn=onednn,
         )
 
-    def run(self, images: NDArray[np.float32]) -> Outputs:
-        """Return the raw outputs, as arrays, of network inputs (N, 3, h, w)."""
-        return Outputs(*self._graph.run({"image": images}))
+    def run(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
+        """Return the raw outputs, as arrays, of network inputs (N, 3, h, w).
+
+        The images on them are of `sizes_hw` (N, 2), the rest is padding.
+        """
+        inputs = {"image": images, "im_shape": sizes_hw}
+        return Outputs(*self._graph.run({name: inputs[name] for name in self._graph.input_names}))
 
 
 class Graph:
-    """An exported graph with its weights, ready to run."""
+    """An exported graph with its weights, ready to run.
+
+    Attributes:
+        input_names: Of what `run` wants.
+    """
 
     def __init__(
         self,
@@ -82,6 +90,7 @@ class Graph:
                 where=str(graph),
                 remedy="export the checkpoint again, with this version of Paddle",
             ) from error
+        self.input_names: list[str] = self._predictor.get_input_names()
 
     def run(self, inputs: dict[str, NDArray[np.float32]]) -> Sequence[NDArray[Any]]:
         """Return the graph's outputs, in its order, for inputs by name."""

@@ -27,9 +27,16 @@ from segtune.training.checkpoint import save_arrays
 from segtune.zoo import ModelSpec, find_spec
 
 _KIND = "segtune failed step"
-FORMAT = f"{_KIND} 1"
+FORMAT = f"{_KIND} 2"
 _NETWORK, _BATCH = "network:", "batch:"
-_DTYPES = {"images": "F32", "boxes": "F32", "labels": "I64", "masks": "U8", "valid": "BOOL"}
+_DTYPES = {
+    "images": "F32",
+    "boxes": "F32",
+    "labels": "I64",
+    "masks": "U8",
+    "valid": "BOOL",
+    "sizes_hw": "F32",
+}
 
 
 class StepInfo(StrictModel):
@@ -132,7 +139,7 @@ def _check_names_and_types(dtypes: Mapping[str, str]) -> None:
 
 def _read_batch(info: StepInfo, arrays: Mapping[str, NDArray[Any]]) -> Batch:
     """Return the batch among the arrays. Raises ValueError when its parts do not fit."""
-    images, boxes, labels, masks, valid = (arrays[f"{_BATCH}{name}"] for name in _DTYPES)
+    images, boxes, labels, masks, valid, sizes_hw = (arrays[f"{_BATCH}{name}"] for name in _DTYPES)
     spec = _spec_of(info)
     if images.ndim != 4 or labels.ndim != 2:
         raise ValueError(f"images have the shape {images.shape}, labels {labels.shape}")
@@ -145,15 +152,18 @@ def _read_batch(info: StepInfo, arrays: Mapping[str, NDArray[Any]]) -> Batch:
         "labels": (labels, (num_images, most)),
         "masks": (masks, (num_images, most, *grid_hw)),
         "valid": (valid, (num_images, most)),
+        "sizes_hw": (sizes_hw, (num_images, 2)),
     }
     for name, (array, shape) in expected.items():
         if array.shape != shape:
             raise ValueError(f"{name} have the shape {array.shape}, not {shape}")
     if 0 in input_hw or any(side % spec.size_divisor for side in input_hw):
         raise ValueError(f"{spec.name} does not take images of {input_hw[0]} x {input_hw[1]}")
+    if not np.all((sizes_hw >= 1) & (sizes_hw <= input_hw)):
+        raise ValueError(f"an image is not within its input of {input_hw[0]} x {input_hw[1]}")
     if np.any((labels < 0) | (labels >= info.num_classes)):
         raise ValueError(f"a label is outside of 0 to {info.num_classes - 1}")
-    return Batch(images, boxes, labels, masks, valid, info.image_ids)
+    return Batch(images, boxes, labels, masks, valid, sizes_hw, info.image_ids)
 
 
 def _read_weights(info: StepInfo, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -144,6 +144,7 @@ def to_tensors(batch: Batch) -> tuple[paddle.Tensor, Targets]:
         labels=paddle.to_tensor(batch.labels),
         masks=paddle.to_tensor(batch.masks),
         valid=paddle.to_tensor(batch.valid),
+        sizes_hw=paddle.to_tensor(batch.sizes_hw),
     )
 
 

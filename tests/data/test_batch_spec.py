@@ -34,6 +34,18 @@ def test_a_side_that_is_repeated_comes_as_often_as_it_is_repeated() -> None:
     assert {replace(spec, size_hw=SPEC.size_hw) for spec in drawn} == {SPEC}
 
 
+def test_where_the_ratio_is_kept_a_side_is_the_short_one_and_the_long_limit_stays() -> None:
+    spec = replace(SPEC, size_hw=(800, 1333), keep_ratio=True)
+    recipe = AugmentRecipe(sizes=(640, 800))
+
+    drawn = {draw_batch_spec(spec, recipe, seed=0, epoch=0, step=step) for step in range(20)}
+
+    assert drawn == {replace(spec, size_hw=(640, 1333)), spec}
+    sizes_hw = {each.target_hw((480, 640)) for each in drawn}
+    assert sizes_hw == {(640, 853), (800, 1067)}
+    assert {each.target_hw((300, 900)) for each in drawn} == {(444, 1333)}
+
+
 def test_every_interpolation_comes_as_often_as_any_other() -> None:
     drawn = _drawn(AugmentRecipe(random_interpolation=True))
 

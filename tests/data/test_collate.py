@@ -60,10 +60,18 @@ def test_smaller_images_are_padded_to_the_right_and_below() -> None:
     assert batch.images[1, 0, :12, :6].all()
     assert batch.masks.shape == (2, 1, 4, 4)
     assert batch.masks[0, 0].tolist() == [[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert batch.sizes_hw.tolist() == [[8, 12], [12, 6]]
 
 
 def test_types_are_those_that_the_network_takes() -> None:
     batch = collate([_sample(1)], SPEC)
 
-    arrays = (batch.images, batch.boxes, batch.labels, batch.masks, batch.valid)
-    assert [array.dtype for array in arrays] == [np.float32, np.float32, np.int64, np.uint8, bool]
+    arrays = {name: array for name, array in vars(batch).items() if name != "image_ids"}
+    assert {name: array.dtype for name, array in arrays.items()} == {
+        "images": np.float32,
+        "boxes": np.float32,
+        "labels": np.int64,
+        "masks": np.uint8,
+        "valid": np.bool_,
+        "sizes_hw": np.float32,
+    }

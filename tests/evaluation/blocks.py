@@ -72,7 +72,7 @@ class BlockFinder:
         self.blocks = blocks
         self.batch_sizes: list[int] = []
 
-    def run(self, images: NDArray[np.float32]) -> Outputs:
+    def run(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
         """Return one row for each block that `blocks` names and the image shows."""
         self.batch_sizes.append(len(images))
         found = [

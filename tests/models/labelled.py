@@ -32,6 +32,7 @@ def rectangles(
         paddle.zeros(shape, "int64"),
         paddle.to_tensor(masks),
         paddle.to_tensor(valid),
+        paddle.to_tensor([[float(side) for side in size_hw]] * len(boxes_of_images)),
     )
 
 

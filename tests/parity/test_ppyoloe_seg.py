@@ -30,6 +30,7 @@ TARGETS = Targets(
     paddle.to_tensor(SCENE["category"]),
     paddle.to_tensor(np.ascontiguousarray(SCENE["masks"][:, :, ::4, ::4])),
     paddle.ones([1, 6], "bool"),
+    paddle.full([1, 2], 640.0),
 )
 
 

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from segtune.bundle import RAW_GRAPH
+from segtune.bundle import RAW_GRAPH, WEIGHTS
 from segtune.devices import Device
 from segtune.errors import BundleError, DeviceError
 from segtune.export import trace
 from segtune.preprocess import PreprocessSpec
 from segtune.processor import default_threads
 from segtune.runtime.dygraph import DygraphBackend
-from segtune.runtime.paddle_inference import PaddleInferenceBackend
-from tests.fixed_rows import FixedRows
+from segtune.runtime.paddle_inference import Graph, PaddleInferenceBackend
+from tests.boxed_rows import BOXES_UNIT, BoxedRows
+from tests.fixed_rows import FixedRows, full_sizes
 
 CPU = Device("cpu")
 NETWORK = FixedRows([[1, 2, 30, 31], [0.5, 0.25, 8, 8]], [[4, 4, 20, 20]])
@@ -34,18 +35,60 @@ def test_the_raw_graph_returns_what_the_network_returns(
 ) -> None:
     images = np.random.default_rng(0).random((batch_size, 3, 32, 32)).astype(np.float32)
 
-    found = PaddleInferenceBackend(bundle, CPU, threads=1, onednn=onednn).run(images)
+    found = PaddleInferenceBackend(bundle, CPU, threads=1, onednn=onednn).run(
+        images, full_sizes(images)
+    )
 
-    expected = DygraphBackend(NETWORK, CPU).run(images)
+    expected = DygraphBackend(NETWORK, CPU).run(images, full_sizes(images))
     for name, array, wanted in zip(found._fields, found, expected, strict=True):
         np.testing.assert_allclose(array, wanted, atol=1e-6, err_msg=name)
         assert array.dtype == wanted.dtype
 
 
+@pytest.fixture(scope="module")
+def boxed_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("boxed")
+    trace(BoxedRows(), PreprocessSpec(size_hw=(32, 48), keep_ratio=True, pad_stride=16), folder)
+    return folder
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+def test_a_raw_graph_for_images_that_are_padded_takes_any_size_and_how_much_is_image(
+    boxed_bundle: Path, onednn: bool
+) -> None:
+    backend = PaddleInferenceBackend(boxed_bundle, CPU, threads=1, onednn=onednn)
+    reference = DygraphBackend(BoxedRows(), CPU)
+
+    for input_hw, sizes_hw in (
+        ((32, 48), [[32, 48]]),
+        ((48, 32), [[42, 32], [48, 30]]),
+        ((16, 48), [[9, 48]]),
+    ):
+        images = np.ones((len(sizes_hw), 3, *input_hw), np.float32)
+        images[1:] = 0  # there, nothing is found
+        sizes = np.asarray(sizes_hw, np.float32)
+        found, expected = backend.run(images, sizes), reference.run(images, sizes)
+        assert found.counts.tolist() == [len(BOXES_UNIT)] + [0] * (len(sizes_hw) - 1)
+        for name, array, wanted in zip(found._fields, found, expected, strict=True):
+            np.testing.assert_allclose(array, wanted, atol=1e-6, err_msg=name)
+
+
+def test_only_graphs_for_images_that_are_padded_ask_how_much_is_image(
+    bundle: Path, boxed_bundle: Path
+) -> None:
+    names = [
+        sorted(Graph(folder / RAW_GRAPH, folder / WEIGHTS, CPU).input_names)
+        for folder in (bundle, boxed_bundle)
+    ]
+
+    assert names == [["image"], ["im_shape", "image"]]
+
+
 def test_an_engine_can_run_again_with_another_batch_size(bundle: Path) -> None:
     backend = PaddleInferenceBackend(bundle, CPU)
 
-    counts = [backend.run(np.zeros((n, 3, 32, 32), np.float32)).counts.tolist() for n in (2, 1)]
+    batches = [np.zeros((n, 3, 32, 32), np.float32) for n in (2, 1)]
+    counts = [backend.run(images, full_sizes(images)).counts.tolist() for images in batches]
 
     assert counts == [[2, 1], [2]]
 
@@ -70,6 +113,6 @@ def test_what_comes_after_a_run_has_all_its_threads(bundle: Path) -> None:
         return [pool["num_threads"] for pool in pools if "iomp" in pool["filepath"]]
 
     backend = PaddleInferenceBackend(bundle, CPU)
-    backend.run(np.zeros((1, 3, 32, 32), np.float32))
+    backend.run(np.zeros((1, 3, 32, 32), np.float32), np.full((1, 2), 32, np.float32))
 
     assert threads() == [default_threads()]

@@ -103,6 +103,7 @@ def _put_array(name: str, array: NDArray[Any]) -> Callable[[Fields, Arrays], obj
     [
         pytest.param(_put("format", "pt"), "of another kind", id="another kind of file"),
         pytest.param(_put("format", "segtune failed step 9"), "this segtune reads", id="newer"),
+        pytest.param(_put("format", "segtune failed step 1"), "this segtune reads", id="older"),
         pytest.param(_put("model_name", "PP-YOLOE_seg-Z"), "no model", id="unknown model"),
         pytest.param(_put("seed", "5"), "seed: ", id="text for a number"),
         pytest.param(_put("more", 1), "more: ", id="unknown field"),
@@ -132,6 +133,16 @@ def _put_array(name: str, array: NDArray[Any]) -> Callable[[Fields, Arrays], obj
             _put_array("batch:images", np.zeros((12, 64), np.float32)),
             "images have the shape",
             id="flat images",
+        ),
+        pytest.param(
+            _put_array("batch:sizes_hw", np.full((2, 2), 65, np.float32)),
+            "not within its input of 64 x 64",
+            id="image larger than its input",
+        ),
+        pytest.param(
+            _put_array("batch:sizes_hw", np.full((2, 2), np.nan, np.float32)),
+            "not within its input of 64 x 64",
+            id="image without a size",
         ),
         pytest.param(
             _put_array("batch:labels", np.array([[0, 3], [1, 0]])),

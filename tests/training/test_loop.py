@@ -10,8 +10,15 @@ from segtune.models.segmenter import InstanceSegmenter, Targets
 from segtune.progress import SilentTask
 from segtune.recipe import EmaRecipe, OptimizerRecipe
 from segtune.training.ema import Ema
-from segtune.training.loop import FailedStepError, TrainingState, train_epoch, train_step
+from segtune.training.loop import (
+    FailedStepError,
+    TrainingState,
+    to_tensors,
+    train_epoch,
+    train_step,
+)
 from segtune.training.optimizer import build_optimizer
+from tests.failing import batch_of_two
 
 
 class Slope(InstanceSegmenter):
@@ -68,8 +75,21 @@ def _batch(value: float) -> Batch:
         labels=np.zeros((1, 0), np.int64),
         masks=np.zeros((1, 0, 1, 1), np.uint8),
         valid=np.zeros((1, 0), bool),
+        sizes_hw=np.full((1, 2), 4, np.float32),
         image_ids=[7],
     )
+
+
+def test_tensors_of_a_batch_are_its_arrays() -> None:
+    batch = batch_of_two()
+
+    images, targets = to_tensors(batch)
+
+    np.testing.assert_array_equal(images.numpy(), batch.images)
+    for name, tensor in vars(targets).items():
+        array = getattr(batch, name)
+        np.testing.assert_array_equal(tensor.numpy(), array, err_msg=name)
+        assert tensor.numpy().dtype == array.dtype
 
 
 def test_a_step_follows_the_gradient_at_the_rate_it_is_given() -> None:

@@ -58,7 +58,7 @@ class PpYoloeSeg(InstanceSegmenter):
             raw, assignment, targets, head.decode_distances, mask_stride=self.mask_stride
         )
 
-    def forward(self, images: Tensor) -> Outputs:
+    def forward(self, images: Tensor, sizes_hw: Tensor | None = None) -> Outputs:
         """Find the instances on images (N, 3, h, w); rows of an image are sorted by label."""
         predictions: Predictions = self.yolo_head(self.neck(self.backbone(images)))
         boxes = boxes_around(predictions.points, predictions.distances) * predictions.strides

@@ -100,6 +100,7 @@ def test_padding_does_not_change_the_losses(network: MaskRtDetr, images: paddle.
         more.labels,
         more.masks,
         paddle.to_tensor([[True, True, False], [True, False, False]]),
+        more.sizes_hw,
     )
     totals = []
     for targets in (few, padded):

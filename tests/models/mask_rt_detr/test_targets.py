@@ -21,7 +21,7 @@ def test_columns_that_are_padding_in_all_images_are_left_out() -> None:
     full = rectangles([[box] * 4, [box] * 4], (8, 8), stride=1)
     valid = paddle.to_tensor([[True, False, False, False], [True, True, False, False]])
 
-    unit = to_unit(Targets(full.boxes, full.labels, full.masks, valid), (8, 8))
+    unit = to_unit(Targets(full.boxes, full.labels, full.masks, valid, full.sizes_hw), (8, 8))
 
     assert unit.counts == [1, 2]
     assert unit.num_instances == 3

@@ -28,6 +28,7 @@ def assign(
         paddle.to_tensor(np.asarray(labels or [0] * count, np.int64).reshape(1, count)),
         paddle.zeros([1, count, 8, 8], "uint8"),
         paddle.to_tensor(np.asarray(valid or [True] * count, bool).reshape(1, count)),
+        paddle.full([1, 2], 32.0),
     )
     scores = paddle.concat([paddle.full([1, 1, 3], 0.5), paddle.zeros([1, 1, 3])], axis=1)
     return assign_by_alignment(

@@ -79,6 +79,7 @@ def test_padding_does_not_change_the_losses(network: PpYoloeSeg, images: paddle.
         F.pad(targets.labels, [0, 0, 0, 3]),
         paddle.concat([targets.masks, paddle.ones([2, 3, *targets.masks.shape[2:]], "uint8")], 1),
         paddle.concat([targets.valid, paddle.zeros([2, 3], "bool")], axis=1),
+        targets.sizes_hw,
     )
 
     network.eval()  # a training pass would move the norm statistics in between
