@@ -1,10 +1,23 @@
-"""The README's table of models, made from the zoo."""
+"""The README's table of models, made from the zoo and from what tests show."""
 
 from __future__ import annotations
 
-from segtune.zoo import MODELS
+from segtune.abilities import ABILITIES, Abilities
+from segtune.zoo import MODELS, ModelSpec
 
 BEGIN, END = "<!-- models -->", "<!-- /models -->"
+COLUMNS = (
+    "Model",
+    "Mask AP",
+    "Box AP",
+    "Weights, MB",
+    "Recipe",
+    "Train",
+    "Evaluate",
+    "Export",
+    "PaddleX",
+    "ONNX",
+)
 
 
 def with_model_table(page: str) -> str:
@@ -15,14 +28,17 @@ def with_model_table(page: str) -> str:
 
 
 def _table() -> str:
-    rows = [
-        "| Model | Mask AP | Box AP | Weights, MB | Today |",
-        "|---|---|---|---|---|",
-    ]
-    for spec in MODELS:
-        today = "not yet" if spec.builder is None else "train, eval, export, predict"
-        rows.append(
-            f"| {spec.name} | {spec.mask_ap:.1f} | {spec.box_ap:.1f} "
-            f"| {spec.size_mb:.1f} | {today} |"
-        )
-    return "\n".join(rows) + "\n"
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    lines += [f"| {' | '.join(_row(spec, ABILITIES[spec.name]))} |" for spec in MODELS]
+    return "\n".join(lines) + "\n"
+
+
+def _row(spec: ModelSpec, abilities: Abilities) -> tuple[str, ...]:
+    return (
+        spec.name,
+        f"{spec.mask_ap:.1f}",
+        f"{spec.box_ap:.1f}",
+        f"{spec.size_mb:.1f}",
+        f"[{spec.recipe.removesuffix('.yaml')}](recipes/{spec.recipe})",
+        *(shown.value for shown in abilities),
+    )

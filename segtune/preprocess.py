@@ -53,7 +53,11 @@ class PreprocessSpec:
     pad_stride: int = 0
 
     def target_hw(self, original_hw: tuple[int, int]) -> tuple[int, int]:
-        """Return the size to which an image of `original_hw` is resized."""
+        """Return the size to which an image of `original_hw` is resized.
+
+        A half goes to the even number, as when PaddleX 3.7 runs a bundle; PaddleDetection, which
+        trained the published weights, rounds it up.
+        """
         if not self.keep_ratio:
             return self.size_hw
         scale = min(

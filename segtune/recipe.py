@@ -57,7 +57,8 @@ class AugmentRecipe(StrictModel):
     sizes: tuple[PositiveInt, ...] = Field(
         (),
         description="Sides in pixels of which one is drawn for each batch, repeated ones more "
-        "often; the network input is then a square of that side; empty: always image_size.",
+        "often: of a square network input, or of the short side where the model keeps the ratio "
+        "of sides; empty: always image_size.",
     )
     random_interpolation: bool = Field(
         False,
@@ -81,6 +82,11 @@ class OptimizerRecipe(StrictModel):
         ge=0,
         le=1,
         description="Backbone learning rate as a fraction of `lr`; 0 freezes its weights.",
+    )
+    lr_scales: dict[str, NonNegativeFloat] = Field(
+        {},
+        description="Further factors of `lr`, by the part that they apply to, such as "
+        "`{backbone.res3: 0.05}`; of two parts, one in the other, the inner one counts.",
     )
     clip_norm: PositiveFloat | None = Field(
         None, description="Largest global norm of all gradients; null does not clip."
@@ -155,15 +161,18 @@ class Recipe(StrictModel):
     )
     data: DataRecipe = Field(DataRecipe(), description="Where the dataset lies.")
     image_size: tuple[PositiveInt, PositiveInt] | None = Field(
-        None, description="Height and width of the network input; default: the model's own."
+        None,
+        description="Height and width of the network input, or the largest short and long side "
+        "where the model keeps the ratio of sides; default: the model's own.",
     )
     epochs: PositiveInt = Field(40, description="Passes over the training split.")
     batch_size: PositiveInt = Field(8, description="Images per step.")
     seed: NonNegativeInt = Field(0, description="Of weights, order and augmentation.")
     freeze: Literal["upstream", "nothing"] = Field(
         "upstream",
-        description="Backbone parts that stay as published: those that the model's authors froze "
-        "(Mask-RT-DETR: stem and norms), or none, as random weights need it.",
+        description="Parts that stay as published: those that the model's authors froze "
+        "(Mask-RT-DETR: stem and norms of the backbone; R-CNN: stem, first stage and all norms), "
+        "or none, as random weights need it.",
     )
     optimizer: OptimizerRecipe = Field(OptimizerRecipe(), description="How weights are updated.")
     schedule: ScheduleRecipe = Field(ScheduleRecipe(), description="The learning rate.")

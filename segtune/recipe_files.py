@@ -188,17 +188,21 @@ def _model_faults(recipe: Recipe, tree: dict[str, Any], places: Places) -> list[
         return [
             Fault("model", f"is {recipe.model!r}, which segtune does not know", place, error.remedy)
         ]
-    sides = {("image_size",): recipe.image_size or (), ("augment", "sizes"): recipe.augment.sizes}
+    sizes = ("augment", "sizes")
+    sides: dict[Location, Sequence[int]] = {
+        ("image_size",): recipe.image_size or (),
+        sizes: recipe.augment.sizes,
+    }
     faults = [
         _size_fault(location, given, spec, places)
         for location, given in sides.items()
         if any(side % spec.size_divisor for side in given)
     ]
-    if recipe.augment.sizes and spec.preprocess.keep_ratio:
-        location = ("augment", "sizes")
-        problem = f"makes squares, but {spec.name} keeps the ratio of an image's sides"
-        remedy = "leave it out; image_size is the target of the short and the long side"
-        faults.append(Fault(dotted(location), problem, _place(location, places), remedy))
+    long_side = max(recipe.image_size or spec.preprocess.size_hw)
+    if spec.preprocess.keep_ratio and max(recipe.augment.sizes, default=0) > long_side:
+        problem = f"has short sides beyond {long_side}, the limit of the long side"
+        remedy = "give smaller sides, or raise the larger number of image_size"
+        faults.append(Fault(dotted(sizes), problem, _place(sizes, places), remedy))
     return faults
 
 

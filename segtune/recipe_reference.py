@@ -78,6 +78,8 @@ def _type(prop: dict[str, Any]) -> str:
         items = prop["prefixItems"][0] if "prefixItems" in prop else prop["items"]
         count = f"{prop['maxItems']} " if "maxItems" in prop else ""
         return f"list of {count}({_type(items)})"
+    if prop["type"] == "object":
+        return f"names, each with a {_type(prop['additionalProperties'])}"
     names = {"integer": "whole number", "boolean": "true or false", "string": "text"}
     name = "path" if prop.get("format") == "path" else names.get(prop["type"], prop["type"])
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}

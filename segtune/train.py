@@ -41,7 +41,7 @@ from segtune.training.session import learn
 from segtune.training.state import restore_state
 from segtune.training.tracked import Tracking, continue_tracking, start_tracking
 from segtune.weights import fetch_weights, load_weights
-from segtune.zoo import build_model, find_builder, find_spec
+from segtune.zoo import build_model, find_spec
 
 AGREEMENT_IMAGES = 4  # photographs on which the exported bundle is compared with its checkpoint
 CPU = Device("cpu")
@@ -200,7 +200,7 @@ def _fresh_state(job: Job, reporter: Reporter) -> TrainingState:
         thaw(network)
     elif job.recipe.weights is None and frozen_parts(network):
         raise RecipeError(
-            f"the backbone of {job.spec.name} begins with random weights, of which "
+            f"{job.spec.name} begins with random weights, of which "
             f"{len(frozen_parts(network))} tensors would stay so",
             where="freeze",
             remedy="give `weights`, or freeze nothing: --set freeze=nothing",
@@ -218,11 +218,11 @@ def _fresh_state(job: Job, reporter: Reporter) -> TrainingState:
 
 def _find_weights(recipe: Recipe, reporter: Reporter) -> Path | None:
     """Return the file that the run begins with, None for random weights."""
-    find_builder(recipe.model)
+    spec = find_spec(recipe.model)
     if recipe.weights is None:
         return None
     if recipe.weights == "coco":
-        return fetch_weights(find_spec(recipe.model), reporter=reporter)
+        return fetch_weights(spec, reporter=reporter)
     path = Path(recipe.weights)
     if not path.is_file():
         raise WeightsError(

@@ -42,7 +42,7 @@ class ModelSpec:
     Attributes:
         name: Upstream's, letter for letter.
         family: Models of one family share their code.
-        builder: `module:function` that takes the number of classes; None while it is not written.
+        builder: `module:function` that takes the number of classes.
         preprocess: How images become its input.
         mask_frame: What a row of its mask logits covers.
         mask_stride: Input pixels a cell of its training masks stands for.
@@ -51,13 +51,13 @@ class ModelSpec:
         mask_ap: Published, in percent.
         box_ap: Published, in percent.
         size_mb: Of the weights with 80 classes in float32, in 1e6 bytes.
-        recipe: File under `recipes/` with its fine-tuning defaults; None while there is none.
+        recipe: File under `recipes/` with its fine-tuning defaults.
         licence: Of code and weights, an SPDX name.
     """
 
     name: str
     family: str
-    builder: str | None
+    builder: str
     preprocess: PreprocessSpec
     mask_frame: MaskFrame
     mask_stride: int
@@ -66,7 +66,7 @@ class ModelSpec:
     mask_ap: float
     box_ap: float
     size_mb: float
-    recipe: str | None
+    recipe: str
     licence: str = "Apache-2.0"
 
 
@@ -92,30 +92,13 @@ def find_spec(name: str) -> ModelSpec:
     )
 
 
-def find_builder(name: str) -> str:
-    """Return the `module:function` that builds a model.
-
-    Raises:
-        RecipeError: No model has this name, or its network is not written yet.
-    """
-    builder = find_spec(name).builder
-    if builder is None:
-        ready = [other.name for other in MODELS if other.builder is not None]
-        raise RecipeError(
-            f"{name} cannot be built by this version of segtune",
-            where="model",
-            remedy=f"use {' or '.join(ready)}, which works today",
-        )
-    return builder
-
-
 def build_model(name: str, num_classes: int = 80) -> InstanceSegmenter:
     """Return the network of a model with random weights.
 
     Raises:
-        RecipeError: No model has this name, or its network is not written yet.
+        RecipeError: No model has this name.
     """
-    module, function = find_builder(name).split(":")
+    module, function = find_spec(name).builder.split(":")
     processor.import_paddle_quietly()
     network: InstanceSegmenter = getattr(importlib.import_module(module), function)(num_classes)
     return network
@@ -123,6 +106,11 @@ def build_model(name: str, num_classes: int = 80) -> InstanceSegmenter:
 
 def _weights_url(name: str) -> str:
     return f"{PADDLEX_WEIGHTS}/{name}_pretrained.pdparams"
+
+
+def _identifier(name: str) -> str:
+    """Return a model's name as functions and files have it: mask_rcnn_resnet50_fpn."""
+    return name.replace("MaskRCNN", "Mask-RCNN").replace("-", "_").lower()
 
 
 def _rcnn(
@@ -136,7 +124,7 @@ def _rcnn(
     return ModelSpec(
         name=name,
         family="Mask R-CNN",
-        builder=None,
+        builder=f"segtune.models.mask_rcnn.variants:{_identifier(name)}",
         preprocess=preprocess,
         mask_frame=MaskFrame.BOX,
         mask_stride=1,
@@ -145,16 +133,15 @@ def _rcnn(
         mask_ap=mask_ap,
         box_ap=box_ap,
         size_mb=size_mb,
-        recipe=None,
+        recipe=f"{_identifier(name)}.yaml",
     )
 
 
 def _mask_rt_detr(name: str, *, mask_ap: float, box_ap: float, size_mb: float) -> ModelSpec:
-    recipe = name.lower().replace("-", "_")
     return ModelSpec(
         name=name,
         family="Mask-RT-DETR",
-        builder=f"segtune.models.mask_rt_detr.variants:{recipe}",
+        builder=f"segtune.models.mask_rt_detr.variants:{_identifier(name)}",
         preprocess=STRETCHED,
         mask_frame=MaskFrame.INPUT_UNCUT,
         mask_stride=1,
@@ -163,7 +150,7 @@ def _mask_rt_detr(name: str, *, mask_ap: float, box_ap: float, size_mb: float) -
         mask_ap=mask_ap,
         box_ap=box_ap,
         size_mb=size_mb,
-        recipe=f"{recipe}.yaml",
+        recipe=f"{_identifier(name)}.yaml",
     )
 
 

@@ -34,6 +34,9 @@ def test_a_stretched_image_has_the_exact_size_and_values_between_zero_and_one() 
         pytest.param((480, 640), (800, 1067), id="short side decides"),
         pytest.param((640, 480), (1067, 800), id="portrait alike"),
         pytest.param((300, 900), (444, 1333), id="long side decides"),
+        pytest.param((427, 640), (800, 1199), id="a side of 1199.06"),
+        pytest.param((640, 642), (800, 802), id="802.5 goes to the even side, as PaddleX has it"),
+        pytest.param((646, 640), (808, 800), id="807.5 as well"),
     ],
 )
 def test_kept_ratio_fills_what_both_sides_admit(

@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from segtune.errors import RecipeError
 from segtune.recipe import Recipe
 from segtune.recipe_files import dump_recipe, find_recipe, list_recipes, load_recipe, recipe_schema
 from segtune.recipe_reference import reference
-from segtune.zoo import MODELS
+from segtune.zoo import MODELS, ModelSpec
 
 ROOT = Path(__file__).parents[1]
 MINIMAL = "model: PP-YOLOE_seg-S\n"
@@ -42,6 +43,31 @@ def test_fine_tuning_begins_with_the_numbers_of_paddlex() -> None:
     assert (recipe.schedule.warmup_steps, recipe.ema.decay, recipe.weights) == (100, 0.9998, "coco")
     assert (recipe.optimizer.name, recipe.optimizer.momentum) == ("momentum", 0.9)
     assert recipe.optimizer.weight_decay == 5e-4
+
+
+@pytest.mark.parametrize(
+    "spec", [spec for spec in MODELS if spec.family == "Mask R-CNN"], ids=lambda spec: spec.name
+)
+def test_r_cnns_begin_with_the_numbers_of_paddlex_and_of_their_authors(spec: ModelSpec) -> None:
+    recipe = load_recipe(spec.recipe)
+    cascade, slow_backbone = "Cascade" in spec.name, "SSLDv2" in spec.name
+
+    assert (recipe.model, recipe.weights, recipe.freeze) == (spec.name, "coco", "upstream")
+    assert (recipe.epochs, recipe.batch_size) == (40, 1 if cascade else 2)
+    optimizer, schedule, augment = recipe.optimizer, recipe.schedule, recipe.augment
+    assert (optimizer.name, optimizer.lr, optimizer.momentum) == ("momentum", 0.01, 0.9)
+    assert (optimizer.weight_decay, optimizer.clip_norm) == (1e-4, 35 if cascade else None)
+    rates = [optimizer.lr_scales.get(f"backbone.res{stage}", 1.0) for stage in range(2, 6)]
+    assert rates == ([0.05, 0.05, 0.1, 0.15] if slow_backbone else [1.0] * 4)
+    slow_start = slow_backbone or "ResNeXt" in spec.name
+    assert (schedule.warmup_steps, schedule.warmup_start) == (100, 0.1 if slow_start else 0.001)
+    first, second = (12 / 24, 22 / 24) if slow_backbone else (8 / 12, 11 / 12)
+    assert (schedule.decay, schedule.gamma) == ("step", 0.1)
+    assert schedule.milestones == pytest.approx((first, second), abs=1e-6)
+    assert recipe.ema.decay == 0
+    assert recipe.image_size == spec.preprocess.size_hw == (800, 1333)
+    assert augment.sizes == (640, 672, 704, 736, 768, 800)
+    assert (augment.distort, augment.expand, augment.crop, augment.flip) == (0, 0, 0, 0.5)
 
 
 def test_all_faults_come_in_one_report_in_the_order_of_lines(tmp_path: Path) -> None:
@@ -108,6 +134,7 @@ def test_one_fault_stands_alone_with_its_line_and_remedy(tmp_path: Path) -> None
         pytest.param("data: {train: a}", "without `val`", id="train without val"),
         pytest.param("image_size: [320, 330]", "multiples of 32", id="size off the strides"),
         pytest.param("augment: {sizes: [0]}", "augment.sizes[0] should be greater", id="no side"),
+        pytest.param("optimizer: {lr_scales: {neck: -1}}", "at least 0, not -1", id="no rate"),
         pytest.param("? [a]\n: 1", "a key that is not a word", id="list for a key"),
     ],
 )
@@ -144,16 +171,33 @@ def test_sizes_that_fit_are_kept_in_order_with_what_is_repeated() -> None:
     assert recipe.augment.sizes == (640, 480, 640)
 
 
-def test_a_model_that_keeps_the_ratio_of_sides_takes_no_square_sizes(tmp_path: Path) -> None:
-    model = "model: MaskRCNN-ResNet50-FPN\n"
+@pytest.mark.parametrize(
+    ("image_size", "sizes", "long_side"),
+    [
+        pytest.param("null", "[640, 1334]", 1333, id="of the model"),
+        pytest.param("[320, 533]", "[320, 640]", 533, id="of the recipe"),
+        pytest.param("[533, 320]", "[534]", 533, id="in either order"),
+    ],
+)
+def test_no_short_side_is_beyond_the_limit_of_the_long_one(
+    tmp_path: Path, image_size: str, sizes: str, long_side: int
+) -> None:
+    text = f"model: MaskRCNN-ResNet50-FPN\nimage_size: {image_size}\naugment: {{sizes: {sizes}}}\n"
 
-    error = _error(_write(tmp_path, model + "augment: {sizes: [640, 801]}\n"))
+    error = _error(_write(tmp_path, text))
 
-    assert error.problem == (
-        "augment.sizes makes squares, but MaskRCNN-ResNet50-FPN keeps the ratio of an image's sides"
-    )
-    assert "leave it out" in str(error.remedy)
-    assert load_recipe(_write(tmp_path, model + "augment: {sizes: []}\n")).augment.sizes == ()
+    problem = f"augment.sizes has short sides beyond {long_side}, the limit of the long side"
+    assert error.problem == problem
+    assert "line 3" in str(error.where)
+    assert "image_size" in str(error.remedy)
+
+
+def test_a_model_that_keeps_the_ratio_of_sides_takes_any_size() -> None:
+    overrides = ["image_size=[321, 535]", "augment.sizes=[287, 535]"]
+
+    recipe = load_recipe("mask_rcnn_resnet50_fpn", overrides)
+
+    assert (recipe.image_size, recipe.augment.sizes) == ((321, 535), (287, 535))
 
 
 @pytest.mark.parametrize(
@@ -195,6 +239,9 @@ def test_a_name_that_is_no_recipe_brings_the_nearest() -> None:
         pytest.param("optimizer.decay_norms=true", True, id="boolean"),
         pytest.param("image_size=[64, 32]", (64, 32), id="list"),
         pytest.param("data={root: pens}", {"root": Path("pens")}, id="group"),
+        pytest.param(
+            "optimizer.lr_scales={backbone.res3: 0.05}", {"backbone.res3": 0.05}, id="mapping"
+        ),
         pytest.param("tracking.uri=http://host/?a=b", "http://host/?a=b", id="second ="),
         pytest.param("tracking.experiment='7'", "7", id="quotes make text"),
     ],
@@ -205,7 +252,7 @@ def test_overrides_are_typed_by_the_schema(override: str, value: object) -> None
     found: object = recipe
     for key in override.split("=")[0].split("."):
         found = getattr(found, key)
-    if isinstance(value, dict):
+    if isinstance(found, BaseModel) and isinstance(value, dict):
         assert {key: getattr(found, key) for key in value} == value
     else:
         assert found == value

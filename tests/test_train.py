@@ -227,7 +227,7 @@ def test_published_weights_without_a_network_stop_with_the_ways_out(
 @pytest.mark.parametrize(
     ("changes", "kind"),
     [
-        pytest.param({"model": "MaskRCNN-ResNet50"}, RecipeError, id="a network not written yet"),
+        pytest.param({"model": "MaskRCNN-ResNet5"}, RecipeError, id="no such model"),
         pytest.param({"weights": "/nowhere/w.pdparams"}, WeightsError, id="weights not there"),
     ],
 )

@@ -6,7 +6,7 @@ from segtune.cli import console, options
 
 
 def models(as_json: options.Json = False) -> None:
-    """List the models: published AP on COCO, size, licence, and what works today."""
+    """List the models: published AP on COCO, size, licence, and recipe."""
     from segtune.zoo import MODELS
 
     if as_json:
@@ -19,7 +19,7 @@ def models(as_json: options.Json = False) -> None:
                     "box_ap": spec.box_ap,
                     "size_mb": spec.size_mb,
                     "licence": spec.licence,
-                    "works": spec.builder is not None,
+                    "recipe": spec.recipe.removesuffix(".yaml"),
                 }
                 for spec in MODELS
             ]
@@ -32,11 +32,11 @@ def models(as_json: options.Json = False) -> None:
             _number(spec.box_ap),
             _number(spec.size_mb),
             spec.licence,
-            "no" if spec.builder is None else "train, eval, export, predict",
+            spec.recipe.removesuffix(".yaml"),
         ]
         for spec in MODELS
     ]
-    console.show_table(["model", "mask AP", "box AP", "size MB", "licence", "works today"], rows)
+    console.show_table(["model", "mask AP", "box AP", "size MB", "licence", "recipe"], rows)
 
 
 def _number(value: float | None) -> str:

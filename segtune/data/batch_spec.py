@@ -27,8 +27,13 @@ def draw_batch_spec(
     sequence = np.random.SeedSequence(seed, spawn_key=(epoch, step, 0))
     generator = np.random.default_rng(sequence)
     if recipe.sizes:
-        side = int(generator.choice(recipe.sizes))
-        spec = replace(spec, size_hw=(side, side))
+        spec = _with_side(spec, int(generator.choice(recipe.sizes)))
     if recipe.random_interpolation:
         spec = replace(spec, interpolation=str(generator.choice(list(INTERPOLATION_CODES))))
     return spec
+
+
+def _with_side(spec: PreprocessSpec, side: int) -> PreprocessSpec:
+    """Return `spec` for squares of `side`, or with kept ratio for that short side."""
+    long_side = max(spec.size_hw) if spec.keep_ratio else side
+    return replace(spec, size_hw=(side, long_side))

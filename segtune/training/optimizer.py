@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import paddle
 from paddle import nn
 
-from segtune.errors import CheckpointError
+from segtune.errors import CheckpointError, RecipeError
 from segtune.recipe import OptimizerRecipe
 
 NORM_LAYERS = (nn.BatchNorm2D, nn.LayerNorm, nn.GroupNorm)
@@ -18,17 +19,21 @@ def build_optimizer(network: nn.Layer, recipe: OptimizerRecipe) -> paddle.optimi
     """Return the recipe's optimizer over the trainable parameters of a network.
 
     Norm scales and shifts do not decay unless the recipe says so; convolution and linear biases
-    do. Gradients are clipped before the L2 term is added. A backbone with a learning rate scale
-    of 0 is frozen, its norm statistics aside. The loop sets the learning rate before every step.
+    do. Gradients are clipped before the L2 term is added. Parameters with a learning rate scale
+    of 0 are frozen, norm statistics aside. The loop sets the learning rate before every step.
 
     Rates and decays are attributes of the parameters and not groups: Paddle clips the gradients
     of each group on its own, where the norm of all of them together is meant.
+
+    Raises:
+        RecipeError: The recipe scales the rate of a part that the network does not have.
     """
     clip = None if recipe.clip_norm is None else nn.ClipGradByGlobalNorm(recipe.clip_norm)
     undecayed = set() if recipe.decay_norms else _norm_parameters(network)
+    scales = _lr_scales([name for name, _ in network.named_parameters()], recipe)
     trained, decayed = [], set()
     for name, parameter in network.named_parameters():
-        scale = recipe.backbone_lr_scale if name.startswith("backbone.") else 1.0
+        scale = scales[name]
         if scale == 0:
             parameter.stop_gradient = True
         if parameter.stop_gradient:
@@ -51,6 +56,35 @@ def build_optimizer(network: nn.Layer, recipe: OptimizerRecipe) -> paddle.optimi
     return paddle.optimizer.Momentum(
         learning_rate=recipe.lr, momentum=recipe.momentum, parameters=trained, grad_clip=clip
     )
+
+
+def _lr_scales(names: Iterable[str], recipe: OptimizerRecipe) -> dict[str, float]:
+    """Return the learning rate of each parameter as a multiple of the recipe's.
+
+    Raises:
+        RecipeError: No parameter is in a part of `lr_scales`.
+    """
+    parts_of = {name: _parts_around(name) for name in names}
+    known = {part for parts in parts_of.values() for part in parts}
+    for part in recipe.lr_scales:
+        if part not in known:
+            nearest = difflib.get_close_matches(part, sorted(known), n=1, cutoff=0)[0]
+            raise RecipeError(
+                f"optimizer.lr_scales names {part!r}, which is no part of the network",
+                where=f"optimizer.lr_scales.{part}",
+                remedy=f"did you mean {nearest}?",
+            )
+    scales = {}
+    for name, parts in parts_of.items():
+        own = next((recipe.lr_scales[part] for part in parts if part in recipe.lr_scales), 1.0)
+        scales[name] = own * (recipe.backbone_lr_scale if parts[-1] == "backbone" else 1.0)
+    return scales
+
+
+def _parts_around(name: str) -> list[str]:
+    """Return a parameter's name and the ever larger parts that it is in: a.b.c, a.b, a."""
+    words = name.split(".")
+    return [".".join(words[:length]) for length in range(len(words), 0, -1)]
 
 
 def _norm_parameters(network: nn.Layer) -> set[str]:

@@ -3,9 +3,11 @@ import paddle
 import pytest
 from paddle import nn
 
-from segtune.errors import CheckpointError
+from segtune.errors import CheckpointError, RecipeError
 from segtune.recipe import OptimizerRecipe
+from segtune.recipe_files import load_recipe
 from segtune.training.optimizer import build_optimizer, optimizer_state, restore_optimizer
+from segtune.zoo import build_model
 
 
 def _one_weight() -> nn.Layer:
@@ -93,6 +95,77 @@ def test_the_backbone_learns_at_its_fraction_and_zero_freezes_it() -> None:
     before = frozen.backbone[0].weight.numpy()
     _touch(frozen, build_optimizer(frozen, OptimizerRecipe(lr=0.1, backbone_lr_scale=0.0)))
     np.testing.assert_array_equal(frozen.backbone[0].weight.numpy(), before)
+
+
+@pytest.mark.parametrize(
+    ("lr_scales", "rates"),
+    [
+        pytest.param({}, [0.5, 0.5, 1.0], id="none"),
+        pytest.param({"backbone.0": 0.2}, [0.1, 0.5, 1.0], id="on top of the backbone's"),
+        pytest.param({"head": 3.0}, [0.5, 0.5, 3.0], id="of another part"),
+        pytest.param(
+            {"backbone.0": 0.2, "backbone": 0.4}, [0.1, 0.2, 1.0], id="the inner part counts"
+        ),
+        pytest.param({"backbone.1.weight": 0.2}, [0.5, 0.1, 1.0], id="of one parameter"),
+    ],
+)
+def test_parts_learn_at_their_own_rates(lr_scales: dict[str, float], rates: list[float]) -> None:
+    network = _BackboneAndHead()
+
+    build_optimizer(network, OptimizerRecipe(backbone_lr_scale=0.5, lr_scales=lr_scales))
+
+    weights = (network.backbone[0].weight, network.backbone[1].weight, network.head.weight)
+    assert [weight.optimize_attr["learning_rate"] for weight in weights] == pytest.approx(rates)
+
+
+@pytest.mark.parametrize("cascade", ["", "cascade_"])
+def test_the_stages_of_an_ssld_backbone_learn_at_the_rates_of_the_shipped_recipe(
+    cascade: str,
+) -> None:
+    recipe = load_recipe(f"{cascade}mask_rcnn_resnet50_vd_ssldv2_fpn")
+    network = build_model(recipe.model, 3)
+
+    build_optimizer(network, recipe.optimizer)
+
+    rates = {
+        ".".join(name.split(".")[:2]): parameter.optimize_attr["learning_rate"]
+        for name, parameter in network.named_parameters()
+        if not parameter.stop_gradient
+    }
+    backbone = {part: rate for part, rate in rates.items() if part.startswith("backbone.")}
+    # Stem and res2 are frozen.
+    assert backbone == {"backbone.res3": 0.05, "backbone.res4": 0.1, "backbone.res5": 0.15}
+    assert {rate for part, rate in rates.items() if part not in backbone} == {1.0}
+
+
+def test_a_rate_of_zero_freezes_a_part() -> None:
+    network = _BackboneAndHead()
+    before = network.head.weight.numpy()
+
+    optimizer = build_optimizer(network, OptimizerRecipe(lr=0.1, lr_scales={"head": 0.0}))
+    _touch(network, optimizer)
+
+    assert network.head.weight.stop_gradient
+    np.testing.assert_array_equal(network.head.weight.numpy(), before)
+    assert not network.backbone[0].weight.stop_gradient
+
+
+@pytest.mark.parametrize(
+    ("part", "nearest"),
+    [
+        pytest.param("backbone.2", "backbone.1", id="a layer that is not there"),
+        pytest.param("back", "backbone", id="half a name is no part"),
+        pytest.param("backbone.0.wieght", "backbone.0.weight", id="a slip"),
+    ],
+)
+def test_a_part_that_the_network_lacks_is_answered_with_the_nearest(
+    part: str, nearest: str
+) -> None:
+    with pytest.raises(RecipeError) as refused:
+        build_optimizer(_BackboneAndHead(), OptimizerRecipe(lr_scales={part: 0.1}))
+
+    assert refused.value.where == f"optimizer.lr_scales.{part}"
+    assert nearest in str(refused.value.remedy)
 
 
 def test_clipping_takes_the_norm_of_all_gradients_together() -> None:

@@ -23,11 +23,12 @@ from segtune.models.mask_rt_detr.losses import (
     losses_without_instances,
 )
 from segtune.models.mask_rt_detr.mask_loss import NUM_DRAWN, NUM_POINTS
+from segtune.models.mask_rt_detr.mask_overlap import mask_grids
 from segtune.models.mask_rt_detr.matcher import match_queries, pair_copies
 from segtune.models.mask_rt_detr.points import sample_points
-from segtune.models.mask_rt_detr.query_selection import rows_of_images
 from segtune.models.mask_rt_detr.targets import to_corners, to_unit
 from segtune.models.mask_rt_detr.transformer import Predictions, QueryTransformer
+from segtune.models.rows_of_images import rows_of_images
 from segtune.models.segmenter import InstanceSegmenter, Targets
 from segtune.outputs import MaskFrame, Outputs
 
@@ -78,10 +79,10 @@ class MaskRtDetr(InstanceSegmenter):
             return _named(total, parts, {})
         with paddle.no_grad():
             pairs = match_queries(matched, wanted, sample_points(pixels, wanted, NUM_POINTS))
-        samples = sample_points(pixels, wanted, NUM_DRAWN)
+        samples, grids = sample_points(pixels, wanted, NUM_DRAWN), mask_grids(pixels, wanted)
         normaliser = wanted.num_instances
         total, parts = losses_of_pairs(
-            matched, gather_learned(matched, wanted, pairs), wanted, pixels, samples, normaliser
+            matched, gather_learned(matched, wanted, pairs), samples, grids, normaliser
         )
         denoised = predictions.denoised
         if denoising is None or denoised is None:
@@ -90,14 +91,13 @@ class MaskRtDetr(InstanceSegmenter):
         denoising_total, denoising_parts = losses_of_pairs(
             denoised,
             gather_learned(denoised, wanted, copies),
-            wanted,
-            pixels,
             samples,
+            grids,
             normaliser * denoising.num_groups,
         )
         return _named(total + denoising_total, parts, denoising_parts)
 
-    def forward(self, images: Tensor) -> Outputs:
+    def forward(self, images: Tensor, sizes_hw: Tensor | None = None) -> Outputs:
         """Find the instances on images (N, 3, h, w); rows of an image are sorted by score.
 
         Each image has the same number of rows, also where it shows nothing. A query may have

@@ -49,14 +49,6 @@ def _is_inside(anchors: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(inside.all(axis=1, keepdims=True))
 
 
-def rows_of_images(table: Tensor, rows: Tensor) -> Tensor:
-    """Return the rows (N, Q) of each image's own table (N, L, D), as (N, Q, D)."""
-    num_rows, dim = table.shape[1:]
-    images = paddle.arange(paddle.shape(table)[0], dtype="int64").unsqueeze(1)
-    flat = (images * num_rows + rows).flatten()
-    return paddle.gather(table.reshape([-1, dim]), flat).reshape([-1, rows.shape[1], dim])
-
-
 def boxes_of_masks(filters: Tensor, pixels: Tensor) -> Tensor:
     """Return the boxes (N, Q, 4) around masks, as centre and size in 0..1 of the map.
 

@@ -26,9 +26,9 @@ from segtune.models.mask_rt_detr.initialised import (
 from segtune.models.mask_rt_detr.query_selection import (
     anchor_logits,
     boxes_of_masks,
-    rows_of_images,
     valid_cells,
 )
+from segtune.models.rows_of_images import rows_of_images
 
 FIRST_SCORE = 0.01  # of every class before training, so that background dominates
 

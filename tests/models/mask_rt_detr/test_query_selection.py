@@ -7,9 +7,9 @@ import pytest
 from segtune.models.mask_rt_detr.query_selection import (
     anchor_logits,
     boxes_of_masks,
-    rows_of_images,
     valid_cells,
 )
+from segtune.models.rows_of_images import rows_of_images
 
 
 def test_anchors_stand_at_cell_centres_and_their_sides_double_by_level() -> None:
