@@ -23,12 +23,14 @@ check: setup
 test: setup peers check
 	$(BIN)/python -m pytest -m "not (gpu or weights or heavy)" --durations=15
 
-# PaddleX, in an environment of its own because it pins older libraries.
+# PaddleX, in an environment of its own because it pins older libraries; paddledet without what it
+# declares, since its numpy < 1.24 would break PaddleX and its networks need nothing else.
 peers: .venv-peers/ready
 
 .venv-peers/ready: constraints/peers.txt
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python $(PIP) --constraint constraints/peers.txt "paddlex[base]" paddlepaddle
+	.venv-peers/bin/python $(PIP) --constraint constraints/peers.txt --no-deps paddledet
 	touch $@
 
 clean:
