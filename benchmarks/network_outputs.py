@@ -76,7 +76,7 @@ def _keep_outputs(
 ) -> int:
     """Write the network's outputs and the geometry; return how many rows are above 0.5."""
     array, geometry = spec.apply(image)
-    outputs = backend.run(array[None])
+    outputs = backend.run(array[None], np.asarray([geometry.resized_hw], np.float32))
     np.savez(file, geometry=np.asarray(astuple(geometry)), **outputs._asdict())
     return int((outputs.scores > 0.5).sum())
 

@@ -78,8 +78,9 @@ def measure(stage: str, prepared: Prepared, repeats: int) -> Row:
     def read_photo(file: str) -> NDArray[np.uint8]:
         return read_image(Path(file))
 
-    def read_input(file: str) -> NDArray[np.float32]:
-        return spec.apply(read_photo(file))[0][None]
+    def read_input(file: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        array, geometry = spec.apply(read_photo(file))
+        return array[None], np.asarray([geometry.resized_hw], np.float32)
 
     def postprocess(given: tuple[Outputs, Geometry], threshold: float) -> Instances:
         outputs, geometry = given
@@ -95,7 +96,8 @@ def measure(stage: str, prepared: Prepared, repeats: int) -> Row:
     if stage == "preprocess":
         return _measure(spec.apply, read_photo, photos, repeats)
     if stage in (ONEDNN, DYGRAPH):
-        return _measure(_open_backend(stage, prepared).run, read_input, photos, repeats)
+        backend = _open_backend(stage, prepared)
+        return _measure(lambda inputs: backend.run(*inputs), read_input, photos, repeats)
     if stage in ALL_STAGES:
         predictor = open_predictor(prepared.bundle)
         whole = partial(predict, predictor=predictor, threshold=ALL_STAGES[stage])

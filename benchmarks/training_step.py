@@ -1,6 +1,6 @@
 """Time and memory of a training step, phase by phase, beside its forward pass.
 
-    python benchmarks/training_step.py
+    python benchmarks/training_step.py --model Mask-RT-DETR-S
     python benchmarks/training_step.py --size 320 --steps 2 --output /tmp/step.csv   # a quick look
 
 Method: see benchmarks/README.md.
@@ -12,11 +12,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
+import assigned_masks
 import numpy as np
 from machine import (
     RESULTS,
@@ -28,22 +27,20 @@ from machine import (
     surroundings,
     write_csv,
 )
+from step_phases import Phases
 
 from segtune import processor
-from segtune.data.collate import Batch
+from segtune.data.collate import Batch, collate
+from segtune.data.dataset import Sample
 from segtune.recipe import Recipe
 from segtune.recipe_files import load_recipe
-from segtune.zoo import build_model
+from segtune.zoo import ModelSpec, build_model, find_spec
 
 if TYPE_CHECKING:
-    from paddle import Tensor
-
     from segtune.training.loop import TrainingState
 
-MODEL, RECIPE = "PP-YOLOE_seg-S", "pp_yoloe_seg_s"
 NUM_CLASSES, WARM_UP_STEPS = 80, 2
-FLOAT_MB = 4 / 2**20  # of a float32
-PHASES = ("batch to tensors", "forward", "losses", "backward", "optimizer", "averages")
+MASKS_MEASURED = ("PP-YOLOE_seg",)  # families whose masks are a question of their own
 COLUMNS = {
     "phase": "phase",
     "median (ms)": "median_ms",
@@ -52,102 +49,81 @@ COLUMNS = {
     "times the forward pass": "times_forward",
     "peak memory by then (MB)": "peak_memory_mb",
 }
-MASK_COLUMNS = {
-    "positives an image": "positives_per_image",
-    "assigned masks (MB an image)": "assigned_masks_mb_per_image",
-    "largest tensor (MB)": "largest_mask_tensor_mb",
-}
 
 
-def draw_batch(size: int, num_images: int, num_objects: int, stride: int) -> Batch:
+def draw_batch(spec: ModelSpec, size: int, num_images: int, num_objects: int) -> Batch:
     """Return noise with ellipses as instances, from seed 0; each 5 to 18 % of a side in radius."""
     rng = np.random.default_rng(0)
-    shape = (num_images, num_objects)
-    centres = rng.uniform(0.2, 0.8, (*shape, 2)) * size  # x, y
-    radii = rng.uniform(0.05, 0.18, (*shape, 2)) * size
+    samples = [
+        draw_sample(rng, size, num_objects, spec.mask_stride, image) for image in range(num_images)
+    ]
+    return collate(samples, spec.preprocess)
+
+
+def draw_sample(
+    rng: np.random.Generator, size: int, num_objects: int, stride: int, image_id: int
+) -> Sample:
+    """Return one image of such a batch."""
+    centres = rng.uniform(0.2, 0.8, (num_objects, 2)) * size  # x, y
+    radii = rng.uniform(0.05, 0.18, (num_objects, 2)) * size
     rows, columns = np.mgrid[0:size:stride, 0:size:stride]
-    across = (columns - centres[..., 0, None, None]) / radii[..., 0, None, None]
-    down = (rows - centres[..., 1, None, None]) / radii[..., 1, None, None]
-    return Batch(
-        images=rng.random((num_images, 3, size, size), np.float32),
-        boxes=np.concatenate([centres - radii, centres + radii], axis=2).astype(np.float32),
-        labels=rng.integers(0, NUM_CLASSES, shape),
+    across = (columns - centres[:, 0, None, None]) / radii[:, 0, None, None]
+    down = (rows - centres[:, 1, None, None]) / radii[:, 1, None, None]
+    return Sample(
+        image=rng.integers(0, 256, (size, size, 3), np.uint8),
+        boxes=np.concatenate([centres - radii, centres + radii], axis=1).astype(np.float32),
+        labels=rng.integers(0, NUM_CLASSES, num_objects),
         masks=(across**2 + down**2 <= 1).astype(np.uint8),
-        valid=np.ones(shape, np.bool_),
-        image_ids=list(range(num_images)),
+        mask_stride=stride,
+        image_id=image_id,
     )
 
 
-class Phases:
-    """Times a step from inside: a phase ends where a function of the step begins or ends.
+def recipe_of(spec: ModelSpec) -> Recipe:
+    """Return the fine-tuning recipe of a model."""
+    if spec.recipe is None:
+        raise SystemExit(f"{spec.name} has no recipe")
+    return load_recipe(spec.recipe)
 
-    Attributes:
-        seconds: Of every step, by phase.
-        peaks: Most resident memory of the process in MB up to the first end of a phase; Paddle
-            keeps the memory that it has once taken, so that later steps would not tell them apart.
+
+def open_state(spec: ModelSpec, recipe: Recipe) -> TrainingState:
+    """Return a network with random weights, and all that trains it as the recipe says.
+
+    The weights are those of the parity tests, since with others a frozen backbone overflows.
     """
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, list[float]] = {phase: [] for phase in PHASES}
-        self.peaks: dict[str, int] = {}
-
-    def begin(self) -> None:
-        """Start the clock of the first phase."""
-        self._since = time.perf_counter()
-
-    def end(self, phase: str) -> None:
-        """Keep time and memory of a phase, and start the clock of the next one."""
-        self.seconds[phase].append(time.perf_counter() - self._since)
-        self.peaks.setdefault(phase, peak_memory_mb())
-        self.begin()
-
-    def watch(self, owner: Any, name: str, *, before: str = "", after: str = "") -> None:
-        """End the phase `before` where `owner.name` is called, and `after` where it returns."""
-        function = getattr(owner, name)
-
-        def watched(*arguments: Any) -> Any:
-            if before:
-                self.end(before)
-            result = function(*arguments)
-            if after:
-                self.end(after)
-            return result
-
-        setattr(owner, name, watched)
-
-
-def open_state(recipe: Recipe) -> TrainingState:
-    """Return a network with random weights, and all that trains it."""
-    network = build_model(MODEL, NUM_CLASSES)
+    network = build_model(spec.name, NUM_CLASSES)
+    from segtune.models.frozen import thaw
     from segtune.training.ema import Ema
     from segtune.training.loop import TrainingState
     from segtune.training.optimizer import build_optimizer
+    from tests.parity.stored import give_stored_weights
+    from tests.peers.test_paddlex import GAINS
 
+    give_stored_weights(network, GAINS[spec.family])
+    if recipe.freeze == "nothing":
+        thaw(network)
     optimizer = build_optimizer(network, recipe.optimizer)
     return TrainingState(network, optimizer, Ema(network, recipe.ema))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the rows of the phases and the sizes of the mask loss, measured in this process."""
-    recipe = load_recipe(RECIPE)
-    state = open_state(recipe)
+    """Return the rows of the phases and the sizes of assigned masks, measured in this process."""
+    spec = find_spec(options.model)
+    recipe = recipe_of(spec)
+    state = open_state(spec, recipe)
     from segtune.training.loop import train_step
 
-    batch = draw_batch(options.size, options.batch, options.objects, state.network.mask_stride)
+    batch = draw_batch(spec, options.size, options.batch, options.objects)
     state.network.train()
     rate = recipe.optimizer.lr / 10  # as in the warm-up of a run
+    phases, whole = Phases(state, spec.family), []
 
     def step() -> None:
+        phases.begin_step()
         train_step(state, batch, rate, seed=0)
 
-    phases, whole = Phases(), []
-    phases.watch(state.network, "losses", before="batch to tensors", after="losses")
-    phases.watch(state.network.yolo_head, "raw", after="forward")
-    phases.watch(state.optimizer, "step", before="backward")
-    phases.watch(state.ema, "update", before="optimizer", after="averages")
     for _ in range(WARM_UP_STEPS + options.steps):
         start = time.perf_counter()
-        phases.begin()
         step()
         whole.append(time.perf_counter() - start)
     rows = [
@@ -156,41 +132,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     ]
     times, peak = whole[WARM_UP_STEPS:], peak_memory_mb()
     rows.append({"phase": "whole step", **spread_ms(times), "peak_memory_mb": peak})
-    return {"rows": rows, "masks": measure_masks(step, state, options.batch)}
-
-
-def measure_masks(step: Callable[[], object], state: TrainingState, num_images: int) -> Row:
-    """Run one step and return how much memory its assigned masks take.
-
-    Every instance brings its logits (positives, cells of its box), and for each of the cells a
-    row of prototypes and a value of the bitmap, all float32.
-    """
-    from segtune.models.ppyoloe_seg import mask_loss
-
-    loss_of_instance = mask_loss._summed_cross_entropy
-    logit_shapes = []
-
-    def recorded(logits: Tensor, bitmap: Tensor) -> Tensor:
-        logit_shapes.append(logits.shape)
-        return loss_of_instance(logits, bitmap)
-
-    with mock.patch.object(mask_loss, "_summed_cross_entropy", recorded):
-        step()
-    positives, cells = np.asarray(logit_shapes).T
-    prototypes_mb = cells.sum() * state.network.yolo_head.pred_ins[0].weight.shape[0] * FLOAT_MB
-    logits_mb = positives * cells * FLOAT_MB
-    assigned_mb = prototypes_mb + cells.sum() * FLOAT_MB + logits_mb.sum()
-    return {
-        "positives_per_image": round(float(positives.sum() / num_images), 1),
-        "assigned_masks_mb_per_image": round(float(assigned_mb / num_images), 2),
-        "largest_mask_tensor_mb": round(float(max(prototypes_mb, logits_mb.max())), 2),
-    }
+    masks = {}
+    if spec.family in MASKS_MEASURED:
+        masks = assigned_masks.measure_masks(step, state.network, options.batch)
+    return {"rows": rows, "masks": masks}
 
 
 def as_rows(measured: dict[str, Any], options: argparse.Namespace) -> list[Row]:
     """Return what was measured as rows of the CSV."""
     around = {
-        "model": MODEL,
+        "model": options.model,
         "input_hw": f"{options.size}x{options.size}",
         "batch_size": options.batch,
         "objects_per_image": options.objects,
@@ -209,24 +160,27 @@ def as_rows(measured: dict[str, Any], options: argparse.Namespace) -> list[Row]:
 def main() -> None:
     """Measure a step and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", default="PP-YOLOE_seg-S", help="one of `segtune models`")
     parser.add_argument("--size", type=int, default=640, help="side of the network's input")
     parser.add_argument("--batch", type=int, default=2, help="images a step")
     parser.add_argument("--objects", type=int, default=6, help="instances an image")
     parser.add_argument("--steps", type=int, default=10, help="timed steps, after two others")
     parser.add_argument("--threads", type=int, default=processor.usable_cores())
-    parser.add_argument("--output", type=Path, default=RESULTS / "training_step.csv")
+    parser.add_argument("--output", type=Path, help="default: results/training_step_<recipe>.csv")
     parser.add_argument("--here", action="store_true", help="measure here, and print JSON")
     options = parser.parse_args()
     if options.here:
         print(json.dumps(measure(options)))
         return
+    recipe = Path(str(find_spec(options.model).recipe)).stem
     threads = str(options.threads)
     measured = run_apart([__file__, *sys.argv[1:], "--here"], OMP_NUM_THREADS=threads)
     rows = as_rows(measured, options)
-    write_csv(options.output, rows)
+    write_csv(options.output or RESULTS / f"training_step_{recipe}.csv", rows)
     print_markdown(rows, COLUMNS)
-    print()
-    print_markdown(rows[:1], MASK_COLUMNS)
+    if measured["masks"]:
+        print()
+        print_markdown(rows[:1], assigned_masks.COLUMNS)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ from tests.parity.stored import (
 
 NAMES = [f"Mask-RT-DETR-{size}" for size in "SMLXH"]
 GAIN = 0.8
+# Two cells of H, whose scores differ in the seventh digit, swap their places among the queries; at
+# most one of the values that are compared shows it.
+NUM_SWAPPED = {"Mask-RT-DETR-H": 1}
 SCENE = scene(640, batch=1, instances=6, categories=80, seed=0)
 IMAGE = paddle.to_tensor(SCENE["image"])
 TARGETS = Targets(
@@ -30,6 +33,7 @@ TARGETS = Targets(
     paddle.to_tensor(SCENE["category"]),
     paddle.to_tensor(SCENE["masks"]),
     paddle.ones([1, 6], "bool"),
+    paddle.full([1, 2], 640.0),
 )
 OF_CLASSES = ("denoising_class_embed.weight", "score_head.weight", "score_head.bias")
 
@@ -78,21 +82,21 @@ def test_stages_and_detections_are_those_of_the_reference(named: tuple[str, Mask
     of_transformer = {name for name in golden if name.startswith("stage:transformer")}
     expect_stages(stages, golden, without=of_transformer)
     for index, tensor in enumerate([found.class_logits, found.boxes, masks]):
-        expect_queries(tensor, golden[f"stage:transformer.{index}"])
+        swapped = NUM_SWAPPED.get(name, 0)
+        expect_queries(tensor, golden[f"stage:transformer.{index}"], num_swapped=swapped)
     assert bbox_num.item() == len(bbox) == 100
     assert bitmaps.shape == [100, *ORIGINAL_HW]
     assert count_partners(golden, bbox.numpy(), bitmaps.numpy() > 0) >= 98
 
 
-def expect_queries(found: paddle.Tensor, golden: NDArray[np.float32]) -> None:
+def expect_queries(found: paddle.Tensor, golden: NDArray[np.float32], *, num_swapped: int) -> None:
     """Hold what queries (1, Q, ...) say against the stored summary.
 
-    Two cells whose scores differ in the seventh digit may swap their places among the queries, as
-    they do in H; so a value may also be that of a neighbour.
+    So many of its values may be those of a neighbour instead.
     """
     near = [summarise(paddle.roll(found, shift, axis=1)) for shift in (-1, 0, 1)]
     away = np.abs(np.stack(near) - golden)
-    assert (away[1] > 1e-3 * golden[2]).sum() <= 1
+    assert (away[1] > 1e-3 * golden[2]).sum() <= num_swapped
     assert away.min(axis=0).max() <= 1e-3 * golden[2]
 
 

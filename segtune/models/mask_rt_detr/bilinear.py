@@ -16,7 +16,8 @@ from paddle import Tensor
 def four_cells(points: Tensor, size_wh: Tensor) -> tuple[Tensor, Tensor]:
     """Return the cells around points, as row * w + column (..., 4) int64, and their weights.
 
-    The weights (..., 4) carry the gradient of the points.
+    The weights (..., 4) carry the gradient of the points. Any cell of the map stands for one
+    outside of it, which has no weight.
 
     Args:
         points: x, y (..., 2) in 0..1 of the map.
@@ -26,19 +27,34 @@ def four_cells(points: Tensor, size_wh: Tensor) -> tuple[Tensor, Tensor]:
     # Of a copy in double precision: oneDNN's graph takes the floor in place, over what is needed
     # for the shares.
     low = paddle.floor(places.astype("float64")).astype("float32")
-    share = places - low  # of the right and the lower cell
-    width, height = paddle.split(size_wh, 2, axis=-1)  # (..., 1) each
-    left, top = paddle.split(low, 2, axis=-1)
-    of_right, of_lower = paddle.split(share, 2, axis=-1)
-    columns = paddle.concat([left, left + 1, left, left + 1], axis=-1)  # (..., 4)
-    rows = paddle.concat([top, top, top + 1, top + 1], axis=-1)
-    across = paddle.concat([1 - of_right, of_right, 1 - of_right, of_right], axis=-1)
-    down = paddle.concat([1 - of_lower, 1 - of_lower, of_lower, of_lower], axis=-1)
-    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    weights = across * down * inside.astype(across.dtype)
-    columns = paddle.minimum(columns.clip(min=0), width - 1)
-    rows = paddle.minimum(rows.clip(min=0), height - 1)
-    return (rows * width + columns).astype("int64"), weights
+    share = places - low
+    columns, rows = (
+        _two_lines(low[..., axis], share[..., axis], size_wh[..., axis]) for axis in (0, 1)
+    )
+    width = size_wh[..., 0]
+    # Stacked last: all that comes before is several times as fast without an axis of two or four.
+    corners = [
+        (row * width + column, down * across) for row, down in rows for column, across in columns
+    ]
+    cells, weights = (paddle.stack(values, axis=-1) for values in zip(*corners, strict=True))
+    return cells.astype("int64"), weights
+
+
+def _two_lines(low: Tensor, share: Tensor, size: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Return the columns around points, as numbers (...), and their weights (...); so for rows.
+
+    Args:
+        low: The column before each point.
+        share: Of the next column.
+        size: Number of columns.
+    """
+    lines = []
+    for line, weight in ((low, 1 - share), (low + 1, share)):
+        inside = (line >= 0) & (line < size)
+        is_inside = inside.astype(weight.dtype)
+        # Also of a point that is not a number; `zeros_like` warns while it is traced.
+        lines.append((paddle.where(inside, line, 0 * is_inside), weight * is_inside))
+    return lines
 
 
 def sample_map(cells: Tensor, size_hw: tuple[int, int], points: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """The losses of Mask-RT-DETR: of all layers, and of what is matched and what denoises.
 
-Shapes: B layers, N images, Q queries, K classes, C channels, R pairs, n instances of one image,
-h x w pixels map.
+Shapes: B layers, N images, Q queries, K classes, C channels, R pairs, n instances of one image.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from paddle import Tensor
 from segtune.models.box_ops import giou_losses, pairwise_iou
 from segtune.models.class_losses import background_focal_terms, varifocal_terms
 from segtune.models.mask_rt_detr.mask_loss import DICE_WEIGHT, MASK_WEIGHT, point_mask_losses
-from segtune.models.mask_rt_detr.mask_overlap import mask_overlaps
+from segtune.models.mask_rt_detr.mask_overlap import MaskGrid, mask_overlaps
 from segtune.models.mask_rt_detr.matcher import Pairs
 from segtune.models.mask_rt_detr.points import PointSamples
 from segtune.models.mask_rt_detr.targets import UnitTargets, to_corners
@@ -66,9 +65,8 @@ def gather_learned(predictions: Predictions, targets: UnitTargets, pairs: Pairs)
 def losses_of_pairs(
     predictions: Predictions,
     learned: Learned,
-    targets: UnitTargets,
-    pixels: Tensor,
     samples: Sequence[PointSamples],
+    grids: Sequence[MaskGrid],
     normaliser: float,
 ) -> tuple[Tensor, Losses]:
     """Return the sum to minimise, and its parts by name; `_aux` ones are of all but the last layer.
@@ -76,15 +74,14 @@ def losses_of_pairs(
     Args:
         predictions: (B, N, Q, ...).
         learned: Of these predictions.
-        targets: The labelled instances.
-        pixels: (N, C, h, w).
         samples: Of each image, where masks are compared.
+        grids: Of each image, where masks tell how good a query is.
         normaliser: What every loss is divided by.
     """
     boxes = paddle.gather(predictions.boxes.reshape([-1, 4]), learned.rows)
     filters = predictions.filters.reshape([-1, predictions.filters.shape[-1]])
     filters = paddle.gather(filters, learned.rows)  # (R, C)
-    quality = _quality(boxes, filters, learned, targets, pixels)
+    quality = _quality(boxes, filters, learned, grids)
     by_layer = _class_losses(predictions.class_logits, learned, quality)  # (B,)
     distances = (boxes - learned.boxes).abs().sum(axis=1)
     overlaps = giou_losses(to_corners(boxes), to_corners(learned.boxes))
@@ -130,15 +127,13 @@ def _class_losses(logits: Tensor, learned: Learned, quality: Tensor) -> Tensor:
 
 
 @paddle.no_grad()
-def _quality(
-    boxes: Tensor, filters: Tensor, learned: Learned, targets: UnitTargets, pixels: Tensor
-) -> Tensor:
+def _quality(boxes: Tensor, filters: Tensor, learned: Learned, grids: Sequence[MaskGrid]) -> Tensor:
     """Return the overlaps (R,) with the instances: of masks in the last layer, else of boxes."""
     first, second = to_corners(boxes).unsqueeze(1), to_corners(learned.boxes).unsqueeze(1)
     quality = pairwise_iou(first, second).flatten()  # (R,)
     is_main = learned.is_main.astype("bool")
     of_masks = [
-        mask_overlaps(own[chosen], pixels[image], targets.masks[image], instances[chosen])
+        mask_overlaps(own[chosen], grids[image], instances[chosen])
         for image, own, instances, chosen in learned.by_image(filters, learned.instances, is_main)
     ]
     places = learned.is_main.nonzero().flatten()

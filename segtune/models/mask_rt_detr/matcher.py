@@ -21,6 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from segtune.models.box_ops import pairwise_giou
 from segtune.models.mask_rt_detr.denoising import DenoisingQueries
 from segtune.models.mask_rt_detr.points import PointSamples
+from segtune.models.mask_rt_detr.row_sums import row_sums, summed_softplus
 from segtune.models.mask_rt_detr.targets import UnitTargets, to_corners
 from segtune.models.mask_rt_detr.transformer import Predictions
 
@@ -128,13 +129,15 @@ def _class_costs(logits: Tensor) -> Tensor:
 
 
 def _mask_costs(filters: Tensor, samples: PointSamples) -> Tensor:
-    """Return the weighted cross-entropy and dice costs (Q, n) of filters (Q, C) at the points."""
+    """Return the weighted cross-entropy and dice costs (Q, n) of filters (Q, C) at the points.
+
+    Cross-entropy is softplus(z) - g * z for a logit z and a mask g.
+    """
     masks = samples.masks  # (n, S)
     logits = paddle.matmul(filters, samples.pixels, transpose_y=True)  # (Q, S)
     probabilities = F.sigmoid(logits)
-    # Cross-entropy is softplus(z) - g * z for a logit z and a mask g.
-    entropy = F.softplus(logits).sum(axis=1, keepdim=True)
+    entropy = summed_softplus(logits, probabilities)  # (Q, 1)
     entropy = entropy - paddle.matmul(logits, masks, transpose_y=True)
     shared = paddle.matmul(probabilities, masks, transpose_y=True)
-    total = probabilities.sum(axis=1, keepdim=True) + masks.sum(axis=1)
+    total = row_sums(probabilities) + row_sums(masks).t()
     return MASK_COST * entropy / masks.shape[1] + DICE_COST * (1 - (2 * shared + 1) / (total + 1))

@@ -6,7 +6,7 @@ import paddle.nn.functional as F
 import pytest
 from paddle import Tensor
 
-from segtune.models.mask_rt_detr.bilinear import sample_map
+from segtune.models.mask_rt_detr.bilinear import four_cells, sample_map
 
 
 def grid_sampled(cells: Tensor, size_hw: tuple[int, int], points: Tensor) -> Tensor:
@@ -52,3 +52,16 @@ def test_values_and_gradients_equal_grid_sampling(size_hw: tuple[int, int]) -> N
 
     for own, expected in zip(*results, strict=True):
         np.testing.assert_allclose(own, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("x", [float("nan"), float("inf"), 1e30])
+def test_points_that_are_nowhere_stand_for_cells_of_the_map_all_the_same(x: float) -> None:
+    cells, _ = four_cells(paddle.to_tensor([[x, 0.5]]), paddle.to_tensor([[3.0, 2.0]]))
+
+    assert cells.tolist() == [[0, 0, 3, 3]]
+
+
+def test_a_point_that_is_not_a_number_has_no_value() -> None:
+    cells = paddle.ones([6, 1])
+
+    assert sample_map(cells, (2, 3), paddle.to_tensor([[float("nan"), 0.5]])).isnan().all()

@@ -5,7 +5,8 @@ import paddle
 import pytest
 from numpy.typing import NDArray
 
-from segtune.models.mask_rt_detr.mask_overlap import mask_overlaps
+from segtune.models.mask_rt_detr.mask_overlap import mask_grids, mask_overlaps
+from tests.models.mask_rt_detr.units import unit_targets
 
 LEFT, NOTHING, EVERYTHING = 0, 1, 2  # what a filter finds
 
@@ -13,12 +14,10 @@ LEFT, NOTHING, EVERYTHING = 0, 1, 2  # what a filter finds
 def overlaps(filters: list[int], masks: NDArray[np.bool_], instances: list[int]) -> list[float]:
     """Overlaps of filters on a map of 2 x 2 pixels, which is compared as 4 x 4."""
     channels = [[[1.0, -1], [1, -1]], [[-1, -1], [-1, -1]], [[1, 1], [1, 1]]]
-    result = mask_overlaps(
-        paddle.nn.functional.one_hot(paddle.to_tensor(filters), 3),
-        paddle.to_tensor(channels),
-        paddle.to_tensor(masks.astype(np.uint8)),
-        paddle.to_tensor(instances),
-    )
+    targets = unit_targets([[0] * len(masks)], masks[None])
+    (grid,) = mask_grids(paddle.to_tensor([channels]), targets)
+    of_filters = paddle.nn.functional.one_hot(paddle.to_tensor(filters), 3)
+    result = mask_overlaps(of_filters, grid, paddle.to_tensor(instances))
     return list(result.tolist())
 
 
