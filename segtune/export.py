@@ -177,9 +177,13 @@ def trace(network: InstanceSegmenter, spec: PreprocessSpec, folder: Path) -> Non
     raw_weights.unlink()
 
 
-def _check_whole(weights: Path, network: nn.Layer) -> None:
+def _check_whole(weights: Path, network: InstanceSegmenter) -> None:
     """Refuse a weights file that was cut off: Paddle says nothing when the disk is full."""
-    expected = sum(4 * parameter.size for parameter in network.parameters())  # float32
+    expected = sum(
+        4 * parameter.size  # float32
+        for name, parameter in network.named_parameters()
+        if name not in network.only_for_training
+    )
     found = weights.stat().st_size if weights.exists() else 0
     if found < expected:
         raise OutputError(

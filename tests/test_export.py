@@ -19,7 +19,7 @@ from segtune.categories import Categories
 from segtune.cli.app import app
 from segtune.devices import Device
 from segtune.errors import DependencyError, ExportError, OutputError
-from segtune.export import _judged, as_upstream, export_network
+from segtune.export import _judged, as_upstream, export_network, trace
 from segtune.images import write_image
 from segtune.models.segmenter import InstanceSegmenter
 from segtune.outputs import MaskFrame, Outputs
@@ -283,6 +283,16 @@ def test_weights_that_the_disk_takes_only_in_part_are_refused(
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_only_training_needs_is_not_missed_in_a_bundle(tmp_path: Path) -> None:
+    network = build_model("Mask-RT-DETR-S", 80)  # its denoising classes are 83 kB of weights
+    assert network.only_for_training <= set(network.state_dict())
+
+    trace(network, PreprocessSpec(size_hw=(64, 64)), tmp_path)
+
+    size_bytes = (tmp_path / WEIGHTS).stat().st_size
+    assert size_bytes < sum(4 * parameter.size for parameter in network.parameters())
 
 
 def test_an_existing_folder_is_never_written_into(tmp_path: Path, pictures: list[Path]) -> None:

@@ -35,12 +35,14 @@ class InstanceSegmenter(nn.Layer):
         mask_stride: Pixels of the input that one cell of `Targets.masks` stands for.
         mask_frame: What a row of mask logits covers.
         architecture: PaddleDetection's name of the family, which a bundle states.
+        only_for_training: Parameters that no prediction needs, so that no bundle has them.
     """
 
     size_divisor: int
     mask_stride: ClassVar[int]
     mask_frame: ClassVar[MaskFrame]
     architecture: ClassVar[str]
+    only_for_training: ClassVar[frozenset[str]] = frozenset()
 
     def losses(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Return 0-D losses of images (N, 3, h, w) by name; `loss` is the one to minimise."""

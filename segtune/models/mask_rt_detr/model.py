@@ -49,6 +49,7 @@ class MaskRtDetr(InstanceSegmenter):
     mask_stride = 1
     mask_frame = MaskFrame.INPUT_UNCUT
     architecture = "DETR"
+    only_for_training = frozenset({"transformer.denoising_class_embed.weight"})
 
     def __init__(
         self,
