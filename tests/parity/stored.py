@@ -80,15 +80,20 @@ def summarise(tensor: paddle.Tensor) -> NDArray[np.float32]:
     return np.array([values.mean(), values.std(), np.abs(values).max(), *chosen], np.float32)
 
 
-def count_partners(golden: Arrays, bbox: NDArray[np.float32], masks: NDArray[Any]) -> int:
-    """Return how many stored detections are among `bbox` (R, 6) and `masks` (R, H, W)."""
+def count_partners(
+    golden: Arrays, bbox: NDArray[np.float32], masks: NDArray[Any], *, area_share: float = 0.01
+) -> int:
+    """Return how many stored detections are among `bbox` (R, 6) and `masks` (R, H, W).
+
+    Areas of masks may differ by the given share.
+    """
     areas = masks.sum(axis=(1, 2))
     free = np.ones(len(bbox), bool)
     partners = 0
     for row, area in zip(golden["bbox"], golden["mask_area"], strict=True):
         alike = free & (bbox[:, 0] == row[0]) & (np.abs(bbox[:, 1] - row[1]) <= 1e-3)
         alike &= (np.abs(bbox[:, 2:] - row[2:]) <= 0.5).all(axis=1)
-        alike &= np.abs(areas - area) <= 0.01 * area
+        alike &= np.abs(areas - area) <= area_share * area
         if alike.any():
             free[alike.argmax()] = False
             partners += 1

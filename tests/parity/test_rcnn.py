@@ -44,6 +44,9 @@ NAMES = [
 WITH_LOSSES = [pytest.param(C4, marks=pytest.mark.heavy), *NAMES[1:]]
 # A level has no box of a pixel, and gives one without area.
 WITH_AN_EMPTY_PROPOSAL = ("MaskRCNN-ResNet101-FPN", "MaskRCNN-ResNet101-vd-FPN")
+# Alone, every mask has its area. But when the image changes by one part in ten million, as sums do
+# with the place of their terms in memory, up to 16 % of these random masks miss it by a hundredth.
+SAME_AREAS = 0.75
 GAIN = 0.7
 SIZE = 640
 EVERY_SAMPLE = 1_000_000  # so many that nothing is drawn at random
