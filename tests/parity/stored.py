@@ -93,7 +93,7 @@ def count_partners(
     for row, area in zip(golden["bbox"], golden["mask_area"], strict=True):
         alike = free & (bbox[:, 0] == row[0]) & (np.abs(bbox[:, 1] - row[1]) <= 1e-3)
         alike &= (np.abs(bbox[:, 2:] - row[2:]) <= 0.5).all(axis=1)
-        alike &= np.abs(areas - area) <= area_share * area
+        alike &= np.abs(areas - area) <= area_share * max(area, 1)
         if alike.any():
             free[alike.argmax()] = False
             partners += 1
