@@ -119,6 +119,8 @@ def _network_of(failed: FailedStep, file: Path) -> InstanceSegmenter:
     from segtune.models.conv_norm import BatchNorm
 
     network = build_model(failed.info.model_name, failed.info.num_classes)
+    if failed.info.regions_per_image is not None:
+        network.regions_per_image = failed.info.regions_per_image
     load_exactly(network, failed.weights, file)
     trained, frozen = set(failed.info.trained), set(failed.info.frozen_norms)
     for name, parameter in network.named_parameters():

@@ -20,6 +20,7 @@ from segtune.errors import (
 )
 from segtune.export import export_network
 from segtune.models.frozen import frozen_parts, thaw
+from segtune.models.segmenter import InstanceSegmenter
 from segtune.progress import Reporter, SilentReporter
 from segtune.recipe import Recipe
 from segtune.recipe_files import dump_recipe, load_recipe
@@ -205,6 +206,8 @@ def _fresh_state(job: Job, reporter: Reporter) -> TrainingState:
             where="freeze",
             remedy="give `weights`, or freeze nothing: --set freeze=nothing",
         )
+    if job.recipe.regions_per_image is not None:
+        _limit_regions(network, job)
     size = sum(parameter.size for parameter in network.parameters() if not parameter.stop_gradient)
     reporter.say(
         f"{job.spec.name}: {size / 1e6:.1f} million trainable weights, "
@@ -214,6 +217,16 @@ def _fresh_state(job: Job, reporter: Reporter) -> TrainingState:
     optimizer = build_optimizer(network, job.recipe.optimizer)
     averages = Ema(network, job.recipe.ema) if job.recipe.ema.decay else None
     return TrainingState(network, optimizer, averages)
+
+
+def _limit_regions(network: InstanceSegmenter, job: Job) -> None:
+    if network.regions_per_image is None:
+        raise RecipeError(
+            f"{job.spec.name} samples no regions to learn from",
+            where="regions_per_image",
+            remedy="leave the key out; it belongs to the R-CNN models",
+        )
+    network.regions_per_image = job.recipe.regions_per_image
 
 
 def _find_weights(recipe: Recipe, reporter: Reporter) -> Path | None:

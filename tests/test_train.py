@@ -126,14 +126,27 @@ def test_a_stopped_run_continues_to_the_very_weights_of_an_undisturbed_one(
     assert all((best[name] == straight[name]).all() for name in best)
 
 
-def test_a_stopped_run_of_mask_rt_detr_continues_to_the_very_weights(
-    data: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("model", "changes"),
+    [
+        ("Mask-RT-DETR-S", {}),
+        ("MaskRCNN-ResNet50-FPN", {"regions_per_image": 16, "image_size": (64, 96)}),
+        pytest.param(
+            "Cascade-MaskRCNN-ResNet50-FPN",
+            {"regions_per_image": 16, "image_size": (64, 96)},
+            marks=pytest.mark.heavy,
+        ),
+    ],
+)
+def test_a_stopped_run_of_other_models_continues_to_the_very_weights(
+    data: Path, tmp_path: Path, model: str, changes: dict[str, object]
 ) -> None:
     recipe = _recipe(
         data,
-        model="Mask-RT-DETR-S",
+        model=model,
         freeze="nothing",
         augment={"sizes": (64, 96), "random_interpolation": True},
+        **changes,
     )
     straight = RunFolder(fine_tune(recipe, runs=tmp_path / "straight").run_folder)
     with pytest.raises(KeyboardInterrupt):
@@ -156,6 +169,14 @@ def test_random_weights_are_not_frozen(data: Path, tmp_path: Path) -> None:
         fine_tune(recipe, runs=tmp_path / "runs")
 
     assert "freeze=nothing" in str(caught.value.remedy)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_regions_are_limited_for_models_that_sample_them_only(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="samples no regions") as caught:
+        fine_tune(_recipe(data, regions_per_image=16), runs=tmp_path / "runs")
+
+    assert caught.value.where == "regions_per_image"
     assert not (tmp_path / "runs").exists()
 
 

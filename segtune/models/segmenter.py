@@ -36,6 +36,8 @@ class InstanceSegmenter(nn.Layer):
         mask_frame: What a row of mask logits covers.
         architecture: PaddleDetection's name of the family, which a bundle states.
         only_for_training: Parameters that no prediction needs, so that no bundle has them.
+        regions_per_image: Of an image, as many regions are sampled to learn from; None where a
+            family samples none.
     """
 
     size_divisor: int
@@ -43,6 +45,7 @@ class InstanceSegmenter(nn.Layer):
     mask_frame: ClassVar[MaskFrame]
     architecture: ClassVar[str]
     only_for_training: ClassVar[frozenset[str]] = frozenset()
+    regions_per_image: int | None = None
 
     def losses(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Return 0-D losses of images (N, 3, h, w) by name; `loss` is the one to minimise."""

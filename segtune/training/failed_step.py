@@ -27,7 +27,7 @@ from segtune.training.checkpoint import save_arrays
 from segtune.zoo import ModelSpec, find_spec
 
 _KIND = "segtune failed step"
-FORMAT = f"{_KIND} 2"
+FORMAT = f"{_KIND} 3"
 _NETWORK, _BATCH = "network:", "batch:"
 _DTYPES = {
     "images": "F32",
@@ -44,6 +44,7 @@ class StepInfo(StrictModel):
 
     model_name: str = Field(description="A name of the zoo.")
     num_classes: PositiveInt
+    regions_per_image: PositiveInt | None = Field(description="That were sampled, if any were.")
     seed: NonNegativeInt = Field(description="Of the run.")
     step: NonNegativeInt = Field(description="Finished steps before it, over all epochs.")
     image_ids: list[int] = Field(min_length=1)

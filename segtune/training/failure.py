@@ -66,6 +66,7 @@ def _info_of(failure: FailedStepError, job: Job, state: TrainingState, device: D
     return StepInfo(
         model_name=job.spec.name,
         num_classes=len(job.train.categories),
+        regions_per_image=network.regions_per_image,
         seed=job.recipe.seed,
         step=state.step,
         image_ids=failure.batch.image_ids,

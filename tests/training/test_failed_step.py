@@ -21,6 +21,7 @@ Fields = dict[str, Any]
 INFO = StepInfo(
     model_name="PP-YOLOE_seg-S",
     num_classes=3,
+    regions_per_image=None,
     seed=5,
     step=12,
     image_ids=[7, 3],

@@ -69,6 +69,15 @@ class MaskRcnn(InstanceSegmenter):
         self.counts_in_prediction = counts_in_prediction
         self.size_divisor = size_divisor
 
+    @property
+    def regions_per_image(self) -> int:  # type: ignore[override]
+        """Proposals of an image that the heads learn from; up to a quarter of them have masks."""
+        return self.bbox_head.samples_per_image
+
+    @regions_per_image.setter
+    def regions_per_image(self, number: int) -> None:
+        self.bbox_head.samples_per_image = number
+
     def losses(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Return `loss` and its parts for images (N, 3, h, w)."""
         targets = with_a_row(targets)

@@ -13,6 +13,7 @@ from segtune.models.conv_norm import fused_copy
 from segtune.models.frozen import STATISTICS, thaw
 from segtune.models.mask_rcnn import detections
 from segtune.models.mask_rcnn.model import MaskRcnn
+from segtune.models.mask_rcnn.proposals import Proposals
 from segtune.models.segmenter import Targets
 from segtune.outputs import Outputs
 from tests.models.labelled import Box
@@ -204,6 +205,18 @@ def test_padding_does_not_change_the_losses(small: MaskRcnn, images: paddle.Tens
 
     for name, value in expected.items():
         assert own[name] == pytest.approx(value, rel=1e-5), name
+
+
+def test_heads_learn_from_as_many_regions_of_an_image_as_asked(small: MaskRcnn) -> None:
+    boxes = paddle.to_tensor([FULL * 50, FULL * 50], "float32")
+    proposals = Proposals(boxes, paddle.ones(boxes.shape[:2], "bool"))
+    small.regions_per_image = 8
+
+    rois = small.bbox_head.sample(proposals, labelled(BOTH))
+
+    assert small.regions_per_image == 8
+    assert rois.is_valid.sum(axis=1).tolist() == [2, 8]  # the first has no background to fill up
+    assert rois.is_foreground.sum(axis=1).tolist() == [2, 2]
 
 
 def test_one_sgd_step_lowers_the_loss(small: MaskRcnn, images: paddle.Tensor) -> None:
