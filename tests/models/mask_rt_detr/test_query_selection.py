@@ -9,7 +9,6 @@ from segtune.models.mask_rt_detr.query_selection import (
     boxes_of_masks,
     valid_cells,
 )
-from segtune.models.rows_of_images import rows_of_images
 
 
 def test_anchors_stand_at_cell_centres_and_their_sides_double_by_level() -> None:
@@ -33,14 +32,6 @@ def test_anchors_at_the_border_are_not_valid_and_infinite() -> None:
     assert np.isfinite(logits.numpy()).all(axis=1).sum() == 8084
     assert valid.numpy()[[0, 79, 80, 6399], 0].tolist() == [False] * 4
     assert valid.numpy()[[81, 6400, 8399], 0].tolist() == [True] * 3
-
-
-def test_rows_come_from_the_table_of_their_own_image() -> None:
-    table = paddle.arange(12).reshape([2, 3, 2])
-
-    rows = rows_of_images(table, paddle.to_tensor([[2, 0], [1, 1]]))
-
-    assert rows.tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]
 
 
 @pytest.mark.parametrize(
