@@ -70,7 +70,7 @@ class MaskRcnn(InstanceSegmenter):
         self.size_divisor = size_divisor
 
     @property
-    def regions_per_image(self) -> int:  # type: ignore[override]
+    def regions_per_image(self) -> int:
         """Proposals of an image that the heads learn from; up to a quarter of them have masks."""
         return self.bbox_head.samples_per_image
 
