@@ -1,6 +1,6 @@
 """segtune's side of a comparison.
 
-answer_segtune.py BUNDLE THRESHOLD
+answer_segtune.py BUNDLE THRESHOLD RUNTIME PRECISION
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from stage_laps import Laps, answer
 from segtune import __version__
 from segtune.images import read_image
 from segtune.processor import default_threads
+from segtune.runtime_names import parse_precision, parse_runtime
 from segtune.sources import open_predictor
+
+NAMES = {"paddle": "oneDNN", "onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
 def open_engine(laps: Laps) -> tuple[str, Callable[[str], int]]:
     """Return what segtune runs, and a function that predicts a picture with its predictor."""
-    predictor = open_predictor(sys.argv[1])
-    threshold = float(sys.argv[2])
+    bundle, threshold = sys.argv[1], float(sys.argv[2])
+    runtime, precision = parse_runtime(sys.argv[3]), parse_precision(sys.argv[4])
+    predictor = open_predictor(bundle, runtime=runtime, precision=precision)
     # Of both the predictor calls one method, and no more.
     preprocess: Any = SimpleNamespace(apply=laps.ending("preprocess", predictor.preprocess.apply))
     backend: Any = SimpleNamespace(run=laps.ending("network", predictor.backend.run))
@@ -34,7 +38,8 @@ def open_engine(laps: Laps) -> tuple[str, Callable[[str], int]]:
         (instances,) = lapped.predict([read(Path(path))], threshold=threshold)
         return len(instances)
 
-    return f"segtune {__version__}, oneDNN, {default_threads()} threads", predict
+    of_what = f"segtune {__version__}, {NAMES[runtime]} {precision}"
+    return f"{of_what}, {default_threads()} threads", predict
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@
     python benchmarks/beside_paddlex.py --bundle runs/fruits-1/bundle --images PHOTOS
     python benchmarks/beside_paddlex.py --model PP-YOLOE_seg-S \
         --num-images 2 --repeats 1 --output /tmp/beside.csv   # a quick look
+    python benchmarks/beside_paddlex.py --model Mask-RT-DETR-L --images PHOTOS \
+        --runtimes paddle,onnx,openvino,openvino-bf16
 
 `make peers` builds the environment that PaddleX runs in. Method: see benchmarks/README.md.
 """
@@ -47,6 +49,7 @@ COLUMNS = {
     "10 %": "p10_ms",
     "90 %": "p90_ms",
     "times segtune's": "times_segtune",
+    "times as fast as PaddleX": "times_as_fast",
     "instances an image": "instances",
     "peak memory (MB)": "peak_memory_mb",
 }
@@ -70,7 +73,7 @@ def prepare(options: argparse.Namespace) -> Prepared:
     bundle, threshold = options.bundle, options.threshold
     if bundle is None:
         bundle = options.work / "bundle"
-        write_random_bundle(options.model, bundle)
+        write_random_bundle(options.model, bundle, onnx=set(options.runtimes) != {"paddle"})
         if threshold is None:
             count = INSTANCES_PER_IMAGE * len(images)
             threshold = threshold_for(open_predictor(str(bundle)), images, count)
@@ -134,8 +137,8 @@ def open_engine(
         process.wait()
 
 
-def measure(prepared: Prepared, work: Path, repeats: int, threads: int) -> list[Engine]:
-    """Return all engines with their answers, segtune first.
+def measure(prepared: Prepared, work: Path, options: argparse.Namespace) -> list[Engine]:
+    """Return all engines with their answers, those of segtune first, then PaddleX as it comes.
 
     Pictures go to one engine after the other, each time from another one on, so that none has
     the quieter half. The first round warms up.
@@ -146,6 +149,7 @@ def measure(prepared: Prepared, work: Path, repeats: int, threads: int) -> list[
     write_pipeline_config(config, Path(prepared.bundle))
     paddlex = (PEERS_PYTHON, "answer_paddlex.py", config, prepared.threshold)
     segtune = (sys.executable, "answer_segtune.py", prepared.bundle, prepared.threshold)
+    threads = str(options.threads)
     font = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     offline = {
         "PADDLE_PDX_LOCAL_FONT_FILE_PATH": str(font),
@@ -154,13 +158,16 @@ def measure(prepared: Prepared, work: Path, repeats: int, threads: int) -> list[
     }
     with ExitStack() as stack:
         engines = [
-            stack.enter_context(open_engine(*segtune, OMP_NUM_THREADS=str(threads))),
+            *(
+                stack.enter_context(open_engine(*segtune, *choice, OMP_NUM_THREADS=threads))
+                for choice in map(runtime_of, options.runtimes)
+            ),
             stack.enter_context(open_engine(*paddlex, **offline)),
             stack.enter_context(
-                open_engine(*paddlex, **offline, PADDLE_PDX_CPU_NUM_THREADS=str(threads))
+                open_engine(*paddlex, **offline, PADDLE_PDX_CPU_NUM_THREADS=threads)
             ),
         ]
-        for turn, image in enumerate(prepared.images * (1 + repeats)):
+        for turn, image in enumerate(prepared.images * (1 + options.repeats)):
             first = turn % len(engines)
             for engine in engines[first:] + engines[:first]:
                 time.sleep(PAUSE_S)
@@ -168,6 +175,12 @@ def measure(prepared: Prepared, work: Path, repeats: int, threads: int) -> list[
     for engine in engines:
         del engine.answers[: len(prepared.images)]
     return engines
+
+
+def runtime_of(choice: str) -> tuple[str, str]:
+    """Return runtime and precision of a choice such as `openvino` or `openvino-bf16`."""
+    runtime, _, precision = choice.partition("-")
+    return runtime, precision or "fp32"
 
 
 def rows_of(engine: Engine, around: Mapping[str, Any]) -> list[Row]:
@@ -189,22 +202,29 @@ def rows_of(engine: Engine, around: Mapping[str, Any]) -> list[Row]:
     ]
 
 
-def as_rows(engines: Sequence[Engine], prepared: Prepared) -> list[Row]:
-    """Return the rows of the CSV."""
+def as_rows(engines: Sequence[Engine], prepared: Prepared, num_segtune: int) -> list[Row]:
+    """Return the rows of the CSV: of the runtimes of segtune, which come first, then PaddleX's."""
     info = read_info(Path(prepared.bundle))
     around = {
         "model": info.model_name,
         "input_hw": "x".join(map(str, info.preprocess.size_hw)),
         "batch_size": 1,
-        "precision": "float32",
         "threshold": round(prepared.threshold, 6),
         "images": len(prepared.images),
         **surroundings(),
     }
     rows = [row for engine in engines for row in rows_of(engine, around)]
-    own = {row["stage"]: row["median_ms"] for row in rows[: len(STAGES) + 1]}
+    own, of_paddlex = (
+        {row["stage"]: row["median_ms"] for row in rows_of(engines[place], around)}
+        for place in (0, num_segtune)
+    )
     return [
-        {**row, "times_segtune": round(row["median_ms"] / own[row["stage"]], 2)} for row in rows
+        {
+            **row,
+            "times_segtune": round(row["median_ms"] / own[row["stage"]], 2),
+            "times_as_fast": round(of_paddlex[row["stage"]] / row["median_ms"], 2),
+        }
+        for row in rows
     ]
 
 
@@ -220,6 +240,12 @@ def main() -> None:
     parser.add_argument(
         "--threshold", type=float, help="of scores; default: the bundle's, or 10 rows an image"
     )
+    parser.add_argument(
+        "--runtimes",
+        type=lambda text: text.split(","),
+        default=["paddle"],
+        help="of segtune, such as paddle,onnx,openvino,openvino-bf16; default: paddle",
+    )
     parser.add_argument("--threads", type=int, default=processor.usable_cores())
     parser.add_argument("--output", type=Path, help="default: results/beside_paddlex_<model>.csv")
     parser.add_argument("--work", type=Path, help="prepare in this folder, and print JSON")
@@ -229,8 +255,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as work:
         prepared = Prepared(**run_apart([__file__, *sys.argv[1:], "--work", work]))
-        engines = measure(prepared, Path(work), options.repeats, options.threads)
-        rows = as_rows(engines, prepared)
+        engines = measure(prepared, Path(work), options)
+        rows = as_rows(engines, prepared, len(options.runtimes))
     name = rows[0]["model"].lower().replace("-", "_")
     write_csv(options.output or RESULTS / f"beside_paddlex_{name}.csv", rows)
     print_markdown(rows, COLUMNS)

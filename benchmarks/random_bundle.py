@@ -15,10 +15,11 @@ from segtune.predictor import Predictor
 from segtune.zoo import build_model, find_spec
 
 
-def write_random_bundle(name: str, folder: Path) -> None:
-    """Write the bundle of a model with the weights that PaddleX is tested with."""
+def write_random_bundle(name: str, folder: Path, *, onnx: bool = False) -> None:
+    """Write the bundle of a model with the weights that PaddleX is tested with, or in ONNX too."""
     processor.import_paddle_quietly()
     from segtune.export import trace
+    from segtune.runtime.onnx_conversion import convert
     from tests.parity.stored import give_stored_weights
     from tests.peers.test_paddlex import CATEGORIES, GAINS
 
@@ -27,6 +28,8 @@ def write_random_bundle(name: str, folder: Path) -> None:
     network.eval()
     folder.mkdir()
     trace(network, spec.preprocess, folder)
+    if onnx:
+        convert(folder)
     info = BundleInfo(
         name,
         CATEGORIES,

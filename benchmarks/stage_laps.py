@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 STAGES = ("read", "preprocess", "network", "postprocess")
-VERSIONED_MODULES = ("paddle", "numpy", "cv2")
+VERSIONED_MODULES = ("paddle", "onnxruntime", "openvino", "numpy", "cv2")
 
 
 class Laps:
@@ -60,7 +60,7 @@ def answer(open_engine: Callable[[Laps], tuple[str, Callable[[str], int]]]) -> N
         os.dup2(2, 1)  # what libraries print goes elsewhere
         laps = Laps()
         engine, predict = open_engine(laps)
-        versions = {name: sys.modules[name].__version__ for name in VERSIONED_MODULES}
+        versions = {name: version_of(name) for name in VERSIONED_MODULES}
         print(json.dumps({"engine": engine, "versions": versions}), file=answers)
         for line in sys.stdin:
             laps.begin()
@@ -68,6 +68,11 @@ def answer(open_engine: Callable[[Laps], tuple[str, Callable[[str], int]]]) -> N
             laps.end(STAGES[-1])
             memory = {"peak_memory_mb": peak_memory_mb()}
             print(json.dumps({**laps.seconds, "instances": instances, **memory}), file=answers)
+
+
+def version_of(module: str) -> str:
+    """Return the version of a module, empty where the engine has not imported it."""
+    return str(sys.modules[module].__version__) if module in sys.modules else ""
 
 
 def peak_memory_mb() -> int:

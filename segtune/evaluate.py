@@ -12,6 +12,7 @@ from segtune.errors import DatasetError
 from segtune.evaluation.report import Report
 from segtune.evaluation.run import evaluate_predictor
 from segtune.progress import Reporter, SilentReporter
+from segtune.runtime_names import Precision, Runtime
 
 _MOST_DIFFERENCES = 10  # named in one error
 
@@ -23,6 +24,8 @@ def evaluate_model(
     *,
     device: Device | None = None,
     threads: int | None = None,
+    runtime: Runtime = "paddle",
+    precision: Precision = "fp32",
     batch_size: int = 1,
     reporter: Reporter | None = None,
 ) -> Report:
@@ -34,6 +37,8 @@ def evaluate_model(
         images_root: Folder that its file names are relative to.
         device: Where the network runs; default: the CPU.
         threads: Of the processor; None chooses what suits the machine.
+        runtime: What runs the network, as `open_predictor` takes it.
+        precision: In which it computes, as `open_predictor` takes it.
         batch_size: Images per forward pass.
         reporter: Told about every image.
 
@@ -43,7 +48,9 @@ def evaluate_model(
     from segtune.sources import open_predictor  # here, since it may load Paddle
 
     dataset = read_coco(annotation_file, images_root)
-    predictor = open_predictor(reference, device=device, threads=threads)
+    predictor = open_predictor(
+        reference, device=device, threads=threads, runtime=runtime, precision=precision
+    )
     check_same_classes(predictor.categories, dataset.categories, annotation_file)
     return evaluate_predictor(
         predictor, dataset, batch_size=batch_size, reporter=reporter or SilentReporter()

@@ -23,7 +23,7 @@ from segtune.predictor import Predictor
 from segtune.progress import Reporter, SilentReporter
 
 if TYPE_CHECKING:
-    from segtune.sources import Engine
+    from segtune.runtime_names import Precision, Runtime
 
 Format = Literal["json", "coco", "overlay"]
 FORMATS: tuple[Format, ...] = ("json", "coco", "overlay")
@@ -46,7 +46,8 @@ def predict_files(
     *,
     device: Device,
     threads: int | None = None,
-    engine: Engine = "paddle",
+    runtime: Runtime = "paddle",
+    precision: Precision = "fp32",
     threshold: float = 0.5,
     batch_size: int = 1,
     output: Path = Path("output"),
@@ -61,7 +62,8 @@ def predict_files(
         inputs: Files, folders, globs and URLs.
         device: Where the network runs.
         threads: CPU threads; None chooses what suits the machine.
-        engine: What runs the network, as `open_predictor` takes it.
+        runtime: What runs the network, as `open_predictor` takes it.
+        precision: In which it computes, as `open_predictor` takes it.
         threshold: Instances with scores above it are kept.
         batch_size: Images per forward pass.
         output: Folder of the results.
@@ -77,7 +79,9 @@ def predict_files(
 
     images = find_inputs(inputs)
     check_output(images, output, formats, overwrite=overwrite)
-    predictor = open_predictor(reference, device=device, threads=threads, engine=engine)
+    predictor = open_predictor(
+        reference, device=device, threads=threads, runtime=runtime, precision=precision
+    )
     return predict_with(
         predictor,
         images,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from segtune import processor
 from segtune.bundle import BundleInfo, is_bundle, read_info
 from segtune.devices import Device
-from segtune.errors import BundleError, CheckpointError, DeviceError
+from segtune.errors import BundleError, CheckpointError
 from segtune.pipeline_config import is_pipeline_config, read_pipeline_config
 from segtune.predictor import Backend, Predictor
 from segtune.progress import Reporter, SilentReporter
 from segtune.registry import is_model_uri, resolve_uri
+from segtune.runtime.opening import open_bundle
+from segtune.runtime_names import Precision, Runtime, check_pair
 from segtune.training.checkpoint import is_checkpoint
 from segtune.training.run_folder import RunFolder, is_run_folder
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 KINDS = "a run folder, a checkpoint, an exported bundle, a pipeline YAML, or models:/NAME@ALIAS"
 CPU = Device("cpu")
-Engine = Literal["paddle", "onnx"]
-ENGINES: tuple[Engine, ...] = ("paddle", "onnx")
 
 
 def resolve(reference: str) -> Path:
@@ -66,7 +66,8 @@ def open_predictor(
     *,
     device: Device | None = None,
     threads: int | None = None,
-    engine: Engine = "paddle",
+    runtime: Runtime = "paddle",
+    precision: Precision = "fp32",
 ) -> Predictor:
     """Open a model for prediction.
 
@@ -74,21 +75,26 @@ def open_predictor(
         reference: A run folder, a checkpoint, a bundle, a pipeline YAML, or `models:/name@alias`.
         device: Where to compute; default: the CPU.
         threads: CPU threads; default: OMP_NUM_THREADS, else every usable core.
-        engine: What runs the network; `onnx` takes bundles that have an ONNX graph, runs them on
-            the CPU, and does not load Paddle.
+        runtime: What runs the network. `onnx` and `openvino` take bundles that were exported for
+            them, run them on the CPU, and do not load Paddle.
+        precision: In which the runtime computes.
 
     Raises:
-        SegtuneError: The model is not there or damaged, the device is not there, or the engine
-            cannot run the model.
+        SegtuneError: The model is not there or damaged, the device is not there, or the runtime
+            is not installed or cannot run the model.
     """
+    check_pair(runtime, precision)
     path = resolve(reference)
     device = device or CPU
-    if engine == "onnx":
-        return _predictor_of_onnx(path, device, threads)
-    processor.import_paddle_quietly(threads)
-    if is_bundle(path):
-        return _predictor_of_bundle(path, device, threads)
-    return _predictor_of_checkpoint(path, device)
+    if not is_bundle(path):
+        _check_runs_checkpoints(runtime, path)
+        processor.import_paddle_quietly(threads)
+        return _predictor_of_checkpoint(path, device)
+    info = read_info(path)
+    if runtime == "paddle":
+        processor.import_paddle_quietly(threads)
+    backend = open_bundle(path, device, runtime=runtime, precision=precision, threads=threads)
+    return _predictor_over(backend, info)
 
 
 def export_reference(
@@ -138,30 +144,14 @@ def export_reference(
     )
 
 
-def _predictor_of_bundle(path: Path, device: Device, threads: int | None) -> Predictor:
-    from segtune.runtime.paddle_inference import PaddleInferenceBackend
-
-    info = read_info(path)
-    return _predictor_over(PaddleInferenceBackend(path, device, threads=threads), info)
-
-
-def _predictor_of_onnx(path: Path, device: Device, threads: int | None) -> Predictor:
-    from segtune.runtime.onnx_runtime import OnnxBackend
-
-    if not is_bundle(path):
+def _check_runs_checkpoints(runtime: Runtime, path: Path) -> None:
+    """Raise BundleError if a runtime needs an exported network."""
+    if runtime not in ("paddle", "auto"):
         raise BundleError(
-            "the ONNX engine runs bundles only",
+            f"the runtime {runtime} runs bundles only",
             where=str(path),
-            remedy="export it first, with `segtune export --onnx`",
+            remedy=f"export it first, with `segtune export --format {runtime}`",
         )
-    if device != CPU:
-        raise DeviceError(
-            f"the ONNX engine runs on the CPU only, not on {device}",
-            where=str(device),
-            remedy="leave the device out, or the engine",
-        )
-    info = read_info(path)
-    return _predictor_over(OnnxBackend(path, threads), info)
 
 
 def _predictor_over(backend: Backend, info: BundleInfo) -> Predictor:

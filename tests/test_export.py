@@ -325,11 +325,11 @@ def test_a_bundle_with_an_onnx_graph_knows_its_size(onnx_bundle: Path) -> None:
     assert read_info(onnx_bundle).model_name == "PP-YOLOE_seg-S"
 
 
-@pytest.mark.parametrize("engine", ["paddle", "onnx"])
-def test_the_command_line_predicts_with_either_engine(
-    onnx_bundle: Path, pictures: list[Path], tmp_path: Path, engine: str
+@pytest.mark.parametrize("runtime", ["paddle", "onnx"])
+def test_the_command_line_predicts_with_either_runtime(
+    onnx_bundle: Path, pictures: list[Path], tmp_path: Path, runtime: str
 ) -> None:
-    line = ["predict", *map(str, pictures), "-m", str(onnx_bundle), "--engine", engine]
+    line = ["predict", *map(str, pictures), "-m", str(onnx_bundle), "--runtime", runtime]
     options = ["--threshold", "0.4", "--format", "json", "--save-path", str(tmp_path), "--json"]
 
     done = CliRunner().invoke(app, [*line, "--batch-size", "2", *options])
@@ -343,7 +343,7 @@ def test_the_command_line_predicts_with_either_engine(
 def test_a_bundle_without_an_onnx_graph_says_how_to_get_one(
     silent_bundle: Path, pictures: list[Path], tmp_path: Path
 ) -> None:
-    line = ["predict", str(pictures[0]), "-m", str(silent_bundle), "--engine", "onnx"]
+    line = ["predict", str(pictures[0]), "-m", str(silent_bundle), "--runtime", "onnx"]
 
     done = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*line, "--save-path", str(tmp_path)])
 

@@ -11,7 +11,7 @@ from segtune.model_table import with_model_table
 from segtune.zoo import MODELS
 from tests.parity import test_mask_rt_detr, test_ppyoloe_seg, test_rcnn
 from tests.peers import test_paddlex
-from tests.runtime import test_onnx_runtime
+from tests.runtime import model_names
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -24,7 +24,7 @@ TESTED: dict[str, Iterable[Any]] = {
     "evaluate": DETECTIONS,
     "export": test_paddlex.NAMES,
     "paddlex": test_paddlex.NAMES,
-    "onnx": test_onnx_runtime.NAMES,
+    "onnx": model_names.NAMES,
 }
 
 

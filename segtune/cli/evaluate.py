@@ -29,6 +29,8 @@ def evaluate(
     batch_size: options.BatchSize = 1,
     device: options.DeviceName = "cpu",
     threads: options.Threads = None,
+    runtime: options.RuntimeName = "paddle",
+    precision: options.PrecisionName = "fp32",
     as_json: options.Json = False,
     output: Annotated[Path | None, typer.Option(help="Also write the JSON here.")] = None,
 ) -> None:
@@ -36,8 +38,10 @@ def evaluate(
     from segtune import processor
     from segtune.devices import parse_device
     from segtune.files import write_text
+    from segtune.runtime_names import parse_precision, parse_runtime
 
     chosen = parse_device(device)
+    with_runtime, with_precision = parse_runtime(runtime), parse_precision(precision)
     if output is not None and output.exists():
         raise OutputError(f"{output} exists already", remedy="choose another --output")
     files = _files(data, split, annotations, images)
@@ -49,6 +53,8 @@ def evaluate(
         *files,
         device=chosen,
         threads=threads,
+        runtime=with_runtime,
+        precision=with_precision,
         batch_size=batch_size,
         reporter=console.reporter(),
     )

@@ -14,6 +14,21 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="CPU threads; default: OMP_NUM_THREADS or every core."),
 ]
+RuntimeName = Annotated[
+    str,
+    typer.Option(
+        "--runtime",
+        metavar="NAME",
+        help="What runs the network: paddle, onnx, openvino, or auto for the fastest of those "
+        "that are installed and agree with the checkpoint.",
+    ),
+]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        "--precision", metavar="NAME", help="fp32; with openvino also bf16, fp16 and int8."
+    ),
+]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images per forward pass.")]
 DataRoot = Annotated[
     Path | None,

@@ -12,7 +12,6 @@ from segtune.errors import RecipeError
 
 if TYPE_CHECKING:
     from segtune.predict import Format
-    from segtune.sources import Engine
 
 EXIT_SOME_FAILED = 1
 Number = TypeVar("Number", int, float)
@@ -25,10 +24,8 @@ def predict(
         str | None, typer.Option(metavar="NAME", help=f"{options.DEVICES}; default: cpu.")
     ] = None,
     threads: options.Threads = None,
-    engine: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="paddle, or onnx for a bundle that has network.onnx."),
-    ] = "paddle",
+    runtime: options.RuntimeName = "paddle",
+    precision: options.PrecisionName = "fp32",
     threshold: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="Keep instances with scores above it. Default: 0.5."),
@@ -53,6 +50,7 @@ def predict(
     from segtune import processor
     from segtune.devices import parse_device
     from segtune.pipeline_config import settings_of
+    from segtune.runtime_names import parse_precision, parse_runtime
 
     settings = settings_of(model)
     chosen = parse_device(device or settings.device or "cpu")
@@ -64,7 +62,8 @@ def predict(
         inputs,
         device=chosen,
         threads=threads,
-        engine=_engine(engine),
+        runtime=parse_runtime(runtime),
+        precision=parse_precision(precision),
         threshold=_first_given(threshold, settings.threshold, 0.5),
         batch_size=_first_given(batch_size, settings.batch_size, 1),
         output=save_path,
@@ -93,19 +92,6 @@ def predict(
 def _first_given(*values: Number | None) -> Number:
     """Return the first value that is there."""
     return next(value for value in values if value is not None)
-
-
-def _engine(name: str) -> Engine:
-    from segtune.sources import ENGINES
-
-    for engine in ENGINES:
-        if engine == name:
-            return engine
-    raise RecipeError(
-        f"{name!r} is not an engine",
-        where=f"--engine {name}",
-        remedy=f"use one of {', '.join(ENGINES)}",
-    )
 
 
 def _formats(text: str) -> list[Format]:

@@ -69,15 +69,15 @@ def convert(folder: Path) -> None:
     )
     if done.returncode != 0:
         raise _refusal(f"paddle2onnx cannot convert the network: {_reason(done.stdout)}")
-    write_bytes(output, _with_names(output))
+    write_bytes(output, _mended(output))
     try:
         OnnxBackend(folder, threads=1)
     except BundleError as error:
         raise _refusal(error.problem) from error
 
 
-def _with_names(graph_file: Path) -> bytes:
-    """Return a converted graph whose outputs have their names, and whose inputs say its limit."""
+def _mended(graph_file: Path) -> bytes:
+    """Return a converted graph with named outputs, its limit in its inputs, and padding by 0."""
     import onnx
 
     model = onnx.load(str(graph_file))
@@ -88,6 +88,11 @@ def _with_names(graph_file: Path) -> bytes:
     if any(node.op_type == _NMS for node in graph.node):
         for given in graph.input:
             given.type.tensor_type.shape.dim[0].dim_value = 1
+    for node in graph.node:
+        if node.op_type == "Pad":
+            # paddle2onnx 2.1 takes the value from memory that it has never written, and a graph
+            # comes out right or wrong by chance. All networks pad with 0, which is ONNX's default.
+            del node.input[2:]
     return bytes(model.SerializeToString())
 
 

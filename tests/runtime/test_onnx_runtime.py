@@ -2,71 +2,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import paddle
 import pytest
-from numpy.typing import NDArray
 
-from segtune.agreement import Limits
-from segtune.bundle import FILES, ONNX_GRAPH, BundleInfo, read_info, write_info
-from segtune.categories import Categories
+from segtune.bundle import FILES, ONNX_GRAPH, read_info
 from segtune.devices import Device
 from segtune.errors import BundleError, DependencyError, DeviceError, ExportError
 from segtune.export import trace
-from segtune.models.mask_rcnn.model import MaskRcnn
-from segtune.models.mask_rcnn.proposals import ProposalCounts
 from segtune.models.segmenter import InstanceSegmenter
 from segtune.outputs import Outputs
-from segtune.postprocess import split_rows
 from segtune.preprocess import PreprocessSpec
 from segtune.runtime.dygraph import DygraphBackend
 from segtune.runtime.onnx_conversion import convert
 from segtune.runtime.onnx_runtime import OnnxBackend
 from segtune.sources import open_predictor
-from segtune.zoo import MODELS, build_model, find_spec
 from tests.boxed_rows import BoxedRows
 from tests.fixed_rows import FixedRows, full_sizes
-from tests.parity.stored import give_stored_weights
+from tests.runtime.same_rows import CPU, SIDE, is_same, steady_images
 
-CPU = Device("cpu")
-SIDE = 64
-COMPARED_ROWS = 40  # of each image, the best; the last ones may be others, for a bit of score
-IN_CI = {
-    "Mask-RT-DETR-S",
-    "PP-YOLOE_seg-S",
-    "MaskRCNN-ResNet50",
-    "MaskRCNN-ResNet50-FPN",
-    "Cascade-MaskRCNN-ResNet50-FPN",
-}
-NAMES = [
-    spec.name if spec.name in IN_CI else pytest.param(spec.name, marks=pytest.mark.heavy)
-    for spec in MODELS
-]
-GAINS = {"Mask-RT-DETR": 0.8, "PP-YOLOE_seg": 0.9, "Mask R-CNN": 0.4}  # of norms, by family
-LIMITS = Limits(box_px=0.01, score=1e-4)
 OF_ONE = pytest.mark.parametrize("converted", ["PP-YOLOE_seg-S"], indirect=True)
-MAX_LOGIT = 1e-2  # of a mask, in parts of the largest
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def converted(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[InstanceSegmenter, Path]:
-    """A network and its bundle, which has an ONNX graph."""
-    network = build_model(request.param, 3)
-    give_stored_weights(network, GAINS[find_spec(request.param).family])
-    if isinstance(network, MaskRcnn):
-        network.counts_in_prediction = ProposalCounts(1000, 50)  # C4 takes a second for ten
-    network.eval()
-    folder = tmp_path_factory.mktemp("bundle")
-    spec = replace(find_spec(request.param).preprocess, size_hw=(SIDE, SIDE))
-    trace(network, spec, folder)
-    convert(folder)
-    write_info(folder, BundleInfo(request.param, Categories([(1, "a"), (2, "b"), (3, "c")]), spec))
-    return network, folder
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
@@ -82,48 +40,6 @@ def test_the_onnx_graph_finds_what_the_network_finds(
     assert [array.dtype for array in found] == [array.dtype for array in expected]
     np.testing.assert_allclose(found.counts, expected.counts, atol=2)
     assert is_same(found, expected)
-
-
-def steady_images(network: InstanceSegmenter, batch_size: int) -> NDArray[np.float32]:
-    """Return images on which the network does not jump when they change in their last bits.
-
-    Where it takes boxes around masks, a pixel whose logit is all but 0 moves one by a whole cell.
-    """
-    backend = DygraphBackend(network, CPU)
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        images = rng.random((batch_size, 3, SIDE, SIDE)).astype(np.float32)
-        nearby = images * (1 + 1e-5 * rng.standard_normal(images.shape)).astype(np.float32)
-        before, after = (backend.run(array, full_sizes(images)) for array in (images, nearby))
-        if is_same(after, before, Limits(box_px=0.1, score=1e-3)):
-            return images
-    raise AssertionError("the network jumps on every image")
-
-
-def is_same(found: Outputs, expected: Outputs, limits: Limits = LIMITS) -> bool:
-    """Return whether the best rows of each image are among those found, but for one in ten.
-
-    Boxes of equal score may suppress each other either way, and random masks hang on last bits.
-    """
-    for ours, wanted in zip(split_rows(found), split_rows(expected), strict=True):
-        num_rows = min(len(wanted.scores), COMPARED_ROWS)
-        alike = sum(has_partner(ours, wanted, row, limits) for row in range(num_rows))
-        if num_rows == 0 or alike < 0.9 * num_rows:
-            return False
-    return True
-
-
-def has_partner(ours: Outputs, wanted: Outputs, row: int, limits: Limits) -> bool:
-    """Return whether a row has its like among ours; rows of equal score may change places."""
-    box_px = np.abs(ours.boxes - wanted.boxes[row]).max(axis=1)
-    nearest = int(np.argmin(box_px + (ours.labels != wanted.labels[row]) * SIDE))
-    logits, largest = wanted.mask_logits[row], np.abs(wanted.mask_logits[row]).max()
-    return bool(
-        box_px[nearest] < limits.box_px
-        and ours.labels[nearest] == wanted.labels[row]
-        and abs(ours.scores[nearest] - wanted.scores[row]) < limits.score
-        and np.abs(ours.mask_logits[nearest] - logits).max() < MAX_LOGIT * largest
-    )
 
 
 @OF_ONE
@@ -150,23 +66,23 @@ def test_a_bundle_whose_onnx_graph_was_removed_still_is_one(
     assert read_info(tmp_path) == read_info(converted[1])
     assert open_predictor(str(tmp_path)).model_name == "PP-YOLOE_seg-S"
     with pytest.raises(BundleError, match=r"no network\.onnx") as caught:
-        open_predictor(str(tmp_path), engine="onnx")
-    assert "segtune export --onnx" in str(caught.value)
+        open_predictor(str(tmp_path), runtime="onnx")
+    assert "segtune export --format onnx" in str(caught.value)
 
 
 @OF_ONE
-def test_the_onnx_engine_runs_on_the_cpu_only(converted: tuple[InstanceSegmenter, Path]) -> None:
+def test_the_onnx_runtime_runs_on_the_cpu_only(converted: tuple[InstanceSegmenter, Path]) -> None:
     with pytest.raises(DeviceError, match=r"not on gpu:0"):
-        open_predictor(str(converted[1]), device=Device("gpu", 0), engine="onnx")
+        open_predictor(str(converted[1]), device=Device("gpu", 0), runtime="onnx")
 
 
 @OF_ONE
-def test_predicting_with_the_onnx_engine_never_imports_paddle(
+def test_predicting_with_onnx_runtime_never_imports_paddle(
     converted: tuple[InstanceSegmenter, Path],
 ) -> None:
     program = (
         "import sys, numpy; from segtune.sources import open_predictor; "
-        f"predictor = open_predictor({str(converted[1])!r}, threads=1, engine='onnx'); "
+        f"predictor = open_predictor({str(converted[1])!r}, threads=1, runtime='onnx'); "
         f"found = next(predictor.predict([numpy.zeros(({SIDE}, {SIDE}, 3), 'uint8')])); "
         "sys.exit('paddle' in sys.modules)"
     )
@@ -206,6 +122,17 @@ def test_an_onnx_graph_for_images_that_are_padded_takes_any_size_and_how_much_is
         for name, array, wanted in zip(found._fields, found, expected, strict=True):
             assert len(wanted) > 0
             np.testing.assert_allclose(array, wanted, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("converted", ["Mask-RT-DETR-S"], indirect=True)
+def test_what_is_padded_is_padded_with_zeros(
+    converted: tuple[InstanceSegmenter, Path],
+) -> None:
+    graph = onnx.load(str(converted[1] / ONNX_GRAPH)).graph
+
+    pads = [node for node in graph.node if node.op_type == "Pad"]
+
+    assert [len(node.input) for node in pads] == [2]  # no value stands for 0
 
 
 class Inconvertible(FixedRows):
