@@ -7,17 +7,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtune.data import statistics
+from segtune.data.agreement_rules import check_agreement
 from segtune.data.coco import CocoDataset, read_sound_records
+from segtune.data.crowding_rules import check_crowding
+from segtune.data.distribution_rules import (
+    check_distribution,
+    check_training_counts,
+    compare_splits,
+)
+from segtune.data.duplicate_rules import check_duplicates
 from segtune.data.findings import SEVERITIES, Finding, FindingLog, quote
-from segtune.data.image_rules import check_image_files
+from segtune.data.image_cache import ImageFactsCache
+from segtune.data.image_kind_rules import check_image_kinds
+from segtune.data.image_paths import ImageFolder
+from segtune.data.image_rules import inspect_images
 from segtune.data.layout import SplitFiles
+from segtune.data.mask_measures import measure_masks
+from segtune.data.ring_pair_rules import check_ring_pairs
+from segtune.data.ring_rules import check_rings
 from segtune.data.statistics import SplitStatistics
 from segtune.data.structure_rules import ImageEntry
+from segtune.data.twin_rules import (
+    Picture,
+    check_shared_images,
+    check_twins,
+    decoded_pictures,
+)
 from segtune.progress import Reporter
-
-# Queries of Mask-RT-DETR and rows of PP-YOLOE_seg. Up to here all can be learnt from, although
-# Mask-RT-DETR returns the best 100 and COCO's AP counts 100 of an image and class.
-MAX_INSTANCES = 300
 
 
 @dataclass(frozen=True)
@@ -45,43 +61,79 @@ class SplitsCheck:
         return tuple(sorted(both, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
-def check_split(annotation_file: Path, images_root: Path, *, reporter: Reporter) -> SplitCheck:
-    """Return everything that is wrong with one split; its images are decoded."""
-    log = FindingLog(annotation_file)
-    dataset = _read(images_root, log, reporter)
-    return _split_check(dataset, log)
+def check_split(
+    annotation_file: Path,
+    images_root: Path,
+    *,
+    reporter: Reporter,
+    cache: ImageFactsCache | None = None,
+) -> SplitCheck:
+    """Return everything that is wrong with one split; its images are decoded.
 
-
-def check_splits(files: SplitFiles, *, reporter: Reporter) -> SplitsCheck:
-    """Return everything that is wrong with two splits and between them."""
-    train_log, val_log = FindingLog(files.train), FindingLog(files.val)
-    train = _read(files.images_root, train_log, reporter)
-    val = _read(files.images_root, val_log, reporter)
-    _compare_categories(train, val, val_log)
-    return SplitsCheck(_split_check(train, train_log), _split_check(val, val_log))
-
-
-def _read(images_root: Path, log: FindingLog, reporter: Reporter) -> CocoDataset:
-    dataset, image_entries = read_sound_records(images_root, log)
-    check_image_files(image_entries, log, reporter=reporter)
-    _note_overfull_images(dataset, image_entries, log)
-    return dataset
-
-
-def _split_check(dataset: CocoDataset, log: FindingLog) -> SplitCheck:
-    return SplitCheck(
-        log.findings(), None if log.has_errors else dataset, statistics.count(dataset)
+    Args:
+        annotation_file: COCO JSON.
+        images_root: Folder that its file names are relative to.
+        reporter: Shown how many images are decoded.
+        cache: Spares decoding images that have not changed since the last check.
+    """
+    return _split_check(
+        _check(ImageFolder(images_root), cache, FindingLog(annotation_file), reporter)
     )
 
 
-def _note_overfull_images(
+def check_splits(
+    files: SplitFiles, *, reporter: Reporter, cache: ImageFactsCache | None = None
+) -> SplitsCheck:
+    """Return everything that is wrong with two splits and between them."""
+    folder = ImageFolder(files.images_root)
+    train = _check(folder, cache, FindingLog(files.train), reporter)
+    val = _check(folder, cache, FindingLog(files.val), reporter)
+    check_training_counts(train.dataset, train.log)
+    _compare_categories(train.dataset, val.dataset, val.log)
+    compare_splits(train.dataset, val.dataset, val.log)
+    check_shared_images(train.pictures, val.pictures, val.log)
+    return SplitsCheck(_split_check(train), _split_check(val))
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """One split when everything in it has been looked at."""
+
+    dataset: CocoDataset
+    pictures: list[Picture]
+    log: FindingLog
+
+
+def _check(
+    folder: ImageFolder, cache: ImageFactsCache | None, log: FindingLog, reporter: Reporter
+) -> _Checked:
+    dataset, entries = read_sound_records(folder.root, log)
+    _check_annotations(dataset, entries, log)
+    facts = inspect_images(entries, folder, cache, log, reporter=reporter)
+    check_image_kinds(entries, facts, log)
+    pictures = decoded_pictures(entries, facts, log)
+    check_twins(pictures, log)
+    return _Checked(dataset, pictures, log)
+
+
+def _check_annotations(
     dataset: CocoDataset, entries: Sequence[ImageEntry], log: FindingLog
 ) -> None:
-    for image, entry in zip(dataset.images, entries, strict=True):
-        num_targets = sum(not instance.is_crowd for instance in image.instances)
-        if num_targets > MAX_INSTANCES:
-            detail = f"{num_targets} instances, more than {MAX_INSTANCES} ({image.path.name})"
-            log.add("image-overfull", entry.pointer, detail)
+    measures = measure_masks(dataset)
+    check_rings(dataset, log)
+    check_ring_pairs(dataset, log)
+    check_agreement(dataset, measures, log)
+    check_duplicates(dataset, log)
+    check_distribution(dataset, log)
+    check_crowding(dataset, entries, log)
+
+
+def _split_check(split: _Checked) -> SplitCheck:
+    return SplitCheck(
+        split.log.findings(),
+        None if split.log.has_errors else split.dataset,
+        statistics.count(split.dataset),
+    )
 
 
 def _compare_categories(train: CocoDataset, val: CocoDataset, log: FindingLog) -> None:

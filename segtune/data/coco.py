@@ -156,7 +156,13 @@ def _instances(
         yield (
             entry.image.image_id,
             InstanceRecord(
-                entry.annotation_id, label, tuple(box), entry.segmentation, entry.is_crowd, area
+                entry.annotation_id,
+                label,
+                tuple(box),
+                entry.segmentation,
+                entry.is_crowd,
+                area,
+                int(entry.pointer[len("annotations[") : -1]),
             ),
         )
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from segtune import images
@@ -19,6 +17,7 @@ from segtune.errors import ImageError
 _DIGEST_BYTES = 16
 _BITS_PER_SAMPLE = 258  # a TIFF tag
 _ORIENTATIONS = range(1, 9)
+_SIDEWAYS = range(5, 9)
 # One photograph with a preview or depth map behind it, as telephones save them.
 _PICTURES_WITH_EXTRAS = {"MPO": "JPEG"}
 
@@ -49,6 +48,11 @@ class ImageFacts:
     """Equal for equal pictures."""
     look: str = ""
     """`looks.look_of` the picture; empty for one without any contrast."""
+
+    @property
+    def is_turned_on_side(self) -> bool:
+        """Whether EXIF exchanges height and width."""
+        return self.orientation in _SIDEWAYS
 
     def to_json(self) -> list[Any]:
         """Return the values in order."""
@@ -84,13 +88,13 @@ def read_facts(path: Path) -> ImageFacts:
         height=height,
         width=width,
         byte_hash=byte_hash,
-        pixel_hash=_digest(np.array(picture.shape).tobytes(), picture),
+        pixel_hash=_digest(repr(picture.shape).encode(), picture.data),
         look=look_of(picture),
         **_header(content),
     )
 
 
-def _digest(*parts: bytes | NDArray[np.uint8]) -> str:
+def _digest(*parts: bytes | memoryview) -> str:
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
     for part in parts:
         digest.update(part)
@@ -115,7 +119,7 @@ def _header(content: bytes) -> dict[str, Any]:
 
 def _orientation(picture: Image.Image) -> int:
     try:
-        orientation = int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+        orientation = int(str(picture.getexif().get(ExifTags.Base.Orientation, 1)))
     except (SyntaxError, TypeError, ValueError):
         return 1  # as OpenCV, which shows pictures with damaged metadata as they are stored
     return orientation if orientation in _ORIENTATIONS else 1
@@ -125,7 +129,7 @@ def _bits(picture: Image.Image, content: bytes) -> int:
     if picture.format == "PNG":
         return content[24]  # of the header chunk, which comes first: Pillow hides a colour PNG's
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
-        return int(max(picture.tag_v2.get(_BITS_PER_SAMPLE, (1,))))
+        return max(map(int, picture.tag_v2.get(_BITS_PER_SAMPLE, (1,))))
     return 16 if picture.mode.startswith("I;16") else 8
 
 
@@ -136,5 +140,5 @@ def _num_frames(picture: Image.Image) -> int:
 def _is_see_through(picture: Image.Image) -> bool:
     if "transparency" not in picture.info and "A" not in picture.getbands():
         return False
-    opacity = picture.convert("RGBA").getchannel("A").getextrema()
-    return bool(opacity[0] < 255)
+    histogram = picture.convert("RGBA").getchannel("A").histogram()
+    return any(histogram[:255])

@@ -9,7 +9,7 @@ Shapes: n instances, I images, k rings, P points of all rings.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, overload
 
@@ -32,6 +32,8 @@ class InstanceRecord:
     is_crowd: bool
     area: float
     """Of the mask in pixels, as the file states it."""
+    entry: int = field(default=-1, compare=False)
+    """Index in the file's `annotations`; -1 for an instance that is not from a file."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,6 +47,8 @@ class InstanceTable:
     areas: NDArray[np.float64]
     """(n,), of the masks in pixels, as the file states them."""
     is_crowd: NDArray[np.bool_]  # (n,)
+    entries: NDArray[np.int64]
+    """(n,), index in the file's `annotations`; -1 for an instance that is not from a file."""
     image_starts: NDArray[np.int64]
     """(I + 1,): the instances of image i are the rows from `image_starts[i]` to the next one."""
     points: NDArray[np.float64]
@@ -85,6 +89,7 @@ class InstanceTable:
             self.segmentation(row),
             bool(self.is_crowd[row]),
             float(self.areas[row]),
+            int(self.entries[row]),
         )
 
 
@@ -167,6 +172,7 @@ def _table_of_records(images: Sequence[Sequence[InstanceRecord]]) -> InstanceTab
         boxes=np.array([instance.box for instance in instances], np.float64).reshape(-1, 4),
         areas=np.array([instance.area for instance in instances], np.float64),
         is_crowd=np.array([instance.is_crowd for instance in instances], bool),
+        entries=np.array([instance.entry for instance in instances], np.int64),
         image_starts=starts_of(np.array(list(map(len, images)), np.int64)),
         points=numbers.reshape(-1, 2),
         ring_starts=starts_of(np.array(list(map(len, rings)), np.int64) // 2),

@@ -28,6 +28,8 @@ class ImageEntry:
 
     pointer: str
     image_id: int
+    file_name: str
+    """As in the file."""
     path: Path
     height: int
     width: int
@@ -87,7 +89,7 @@ def read_images(
         images[image_id] = None
         if file_name is not None and height is not None and width is not None:
             path = images_root / file_name
-            images[image_id] = ImageEntry(pointer, image_id, path, height, width)
+            images[image_id] = ImageEntry(pointer, image_id, file_name, path, height, width)
     return images
 
 
@@ -250,7 +252,9 @@ def _read_side(entry: dict[str, Any], key: str, pointer: str, log: FindingLog) -
 
 def _read_is_crowd(entry: dict[str, Any], pointer: str, log: FindingLog) -> bool:
     value = entry.get("iscrowd")
-    if value is not None and (type(value) is not int or value not in (0, 1)):
+    if value is None:
+        log.add("iscrowd-missing", f"{pointer}.iscrowd")
+    elif type(value) is not int or value not in (0, 1):
         log.add("iscrowd-type", f"{pointer}.iscrowd", quote(value))
     return value == 1
 
@@ -259,6 +263,7 @@ def _read_area(entry: dict[str, Any], pointer: str, log: FindingLog) -> float | 
     """Return the stated area, or None where that of the mask has to do."""
     value = entry.get("area")
     if value is None:
+        log.add("area-missing", f"{pointer}.area")
         return None
     area = as_float(value) if type(value) in NUMBERS else math.nan
     if not math.isfinite(area):
