@@ -14,7 +14,7 @@ from segtune.data.coco import CocoDataset
 from segtune.data.findings import FindingLog
 from segtune.data.instance_places import image_name, ring_place
 from segtune.data.mask_measures import ring_boxes
-from segtune.data.ring_rules import as_polygons
+from segtune.data.ring_rules import outlines
 from segtune.data.rings import RingChunk, iterate_rings
 
 # In COCO, LVIS and TACO, 4 of 352 instances of several rings have a gap above 1, none above 2.
@@ -67,7 +67,7 @@ def _overlaps(
     least = np.minimum(boxes.areas(first), boxes.areas(second))
     pairs = pairs[boxes.areas(shared) > _OVERLAP / 2 * least]
     involved, numbers = np.unique(pairs, return_inverse=True)
-    polygons = as_polygons(chunk, involved)
+    polygons = shapely.polygons(outlines(chunk)[involved])
     invalid = ~shapely.is_valid(polygons)
     polygons[invalid] = shapely.make_valid(polygons[invalid])
     areas = shapely.area(polygons)[numbers.reshape(-1, 2)]  # (p, 2)

@@ -24,20 +24,12 @@ _FLAT_PX = 0.01
 def check_rings(dataset: CocoDataset, log: FindingLog) -> None:
     """Note every ring that crosses itself, encloses nothing, or has a point twice in a row."""
     for chunk in iterate_rings(dataset):
-        first_ring = int(dataset.table.first_rings[chunk.instances[0]])
         areas = np.abs(signed_areas(chunk))  # (k,)
-        flat = areas < _FLAT_PX
-        doubtful, filled = _crossing(chunk, np.flatnonzero(~flat))
-        lost = np.abs(filled - areas[doubtful])
-        limit = np.maximum(_NEGLIGIBLE_PX, _NEGLIGIBLE_SHARE * areas[doubtful])
-        crossing = np.zeros(len(chunk), bool)
-        crossing[doubtful[lost > limit]] = True
-        # A bow tie's halves cancel out: it encloses nothing by one measure, but crosses itself.
-        bow_ties, filled = _crossing(chunk, np.flatnonzero(flat))
-        crossing[bow_ties[filled > _NEGLIGIBLE_PX]] = True
+        crossing = _crosses_itself(chunk, areas)
+        first_ring = int(dataset.table.first_rings[chunk.instances[0]])
         for code, broken in (
             ("polygon-self-crossing", crossing),
-            ("polygon-no-area", flat & ~crossing),
+            ("polygon-no-area", (areas < _FLAT_PX) & ~crossing),
             ("polygon-repeated-point", _repeats_a_point(chunk)),
         ):
             for ring in np.flatnonzero(broken).tolist():
@@ -46,23 +38,24 @@ def check_rings(dataset: CocoDataset, log: FindingLog) -> None:
                 log.add(code, place, image_name(dataset, row))
 
 
-def _crossing(
-    chunk: RingChunk, rings: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return which of some rings touch or cross themselves, and what those fill by even-odd."""
-    polygons = as_polygons(chunk, rings)
-    invalid = ~shapely.is_valid(polygons)
-    return rings[invalid], shapely.area(shapely.make_valid(polygons[invalid]))
+def outlines(chunk: RingChunk) -> NDArray[np.object_]:
+    """Return the rings (k,) of a chunk as closed lines of shapely."""
+    owner = np.repeat(np.arange(len(chunk)), np.diff(chunk.starts))
+    return np.asarray(shapely.linearrings(chunk.points, indices=owner))
 
 
-def as_polygons(chunk: RingChunk, rings: NDArray[np.int64]) -> NDArray[np.object_]:
-    """Return some rings of a chunk as shapely polygons."""
-    lengths = np.diff(chunk.starts)[rings]
-    owner = np.repeat(np.arange(len(rings)), lengths)
-    offset = np.repeat(chunk.starts[rings] - (lengths.cumsum() - lengths), lengths)
-    points = chunk.points[np.arange(len(owner)) + offset]
-    polygons: NDArray[np.object_] = shapely.polygons(shapely.linearrings(points, indices=owner))
-    return polygons
+def _crosses_itself(chunk: RingChunk, areas: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which rings (k,) enclose so much in opposite directions, or twice, that it matters.
+
+    That is where the area by the shoelace formula (k,) is not the one that is filled by even-odd.
+    """
+    lines = outlines(chunk)
+    doubtful = np.flatnonzero(~shapely.is_simple(lines))
+    filled = shapely.area(shapely.make_valid(shapely.polygons(lines[doubtful])))
+    limit = np.maximum(_NEGLIGIBLE_PX, _NEGLIGIBLE_SHARE * areas[doubtful])
+    crosses = np.zeros(len(chunk), bool)
+    crosses[doubtful[np.abs(filled - areas[doubtful]) > limit]] = True
+    return crosses
 
 
 def _repeats_a_point(chunk: RingChunk) -> NDArray[np.bool_]:
