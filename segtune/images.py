@@ -60,9 +60,22 @@ def decode_image(content: bytes, path: Path) -> NDArray[np.uint8]:
     Raises:
         ImageError: They are cut short, or not a picture.
     """
+    return _decode(content, path, cv2.IMREAD_COLOR)
+
+
+def decode_as_stored(content: bytes, path: Path) -> NDArray[np.uint8]:
+    """Return a picture as `decode_image` does, but not turned as its EXIF orientation says.
+
+    Raises:
+        ImageError: They are cut short, or not a picture.
+    """
+    return _decode(content, path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def _decode(content: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
     _refuse_cut_file(path, content)
     try:
-        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
         raise _undecodable(path) from error
     if decoded is None:

@@ -16,6 +16,7 @@ from segtune.data.distribution_rules import (
     compare_splits,
 )
 from segtune.data.duplicate_rules import check_duplicates
+from segtune.data.exif_rules import check_exif
 from segtune.data.findings import SEVERITIES, Finding, FindingLog, quote
 from segtune.data.image_cache import ImageFactsCache
 from segtune.data.image_kind_rules import check_image_kinds
@@ -110,6 +111,7 @@ def _check(
     dataset, entries = read_sound_records(folder.root, log)
     _check_annotations(dataset, entries, log)
     facts = inspect_images(entries, folder, cache, log, reporter=reporter)
+    check_exif(dataset, entries, facts, log)
     check_image_kinds(entries, facts, log)
     pictures = decoded_pictures(entries, facts, log)
     check_twins(pictures, log)
