@@ -7,8 +7,9 @@ import json
 import os
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from segtune import masks
@@ -17,6 +18,7 @@ from segtune.categories import Categories
 from segtune.data.annotation_file import collector_paused, read_document
 from segtune.data.box_rules import clipped_boxes
 from segtune.data.findings import FindingLog
+from segtune.data.instance_table import InstanceRecord, InstanceTable, table_of
 from segtune.data.mask_rules import mask_extents
 from segtune.data.structure_rules import (
     AnnotationEntry,
@@ -25,24 +27,17 @@ from segtune.data.structure_rules import (
     read_categories,
     read_images,
 )
-from segtune.masks import Segmentation
+
+__all__ = [
+    "CocoDataset",
+    "ImageEntry",
+    "ImageRecord",
+    "InstanceRecord",
+    "read_coco",
+    "read_sound_records",
+]
 
 _CHUNK = 8192  # annotations measured at a time, so that their points fit into memory once more
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceRecord:
-    """One annotated object."""
-
-    annotation_id: int
-    label: int
-    box: tuple[float, float, float, float]
-    """xyxy in pixels, cut at the image."""
-    segmentation: Segmentation
-    """As in the file: polygons stay polygons, RLE stays RLE."""
-    is_crowd: bool
-    area: float
-    """Of the mask in pixels, as the file states it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ class ImageRecord:
     path: Path
     height: int
     width: int
-    instances: tuple[InstanceRecord, ...]
+    instances: Sequence[InstanceRecord]
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -73,6 +68,11 @@ class CocoDataset:
     def num_instances(self) -> int:
         """How many objects are annotated, crowds included."""
         return sum(len(image.instances) for image in self.images)
+
+    @cached_property
+    def table(self) -> InstanceTable:
+        """All instances as columns, one row an instance, in the order of images."""
+        return table_of([image.instances for image in self.images])
 
     def fingerprint(self) -> str:
         """Return a SHA-256 of everything annotated, whatever the order of lists in the file was.
