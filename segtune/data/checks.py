@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from segtune.data import statistics
 from segtune.data.coco import CocoDataset, read_sound_records
 from segtune.data.findings import SEVERITIES, Finding, FindingLog, quote
@@ -77,11 +79,13 @@ def _split_check(dataset: CocoDataset, log: FindingLog) -> SplitCheck:
 def _note_overfull_images(
     dataset: CocoDataset, entries: Sequence[ImageEntry], log: FindingLog
 ) -> None:
-    for image, entry in zip(dataset.images, entries, strict=True):
-        num_targets = sum(not instance.is_crowd for instance in image.instances)
-        if num_targets > MAX_INSTANCES:
-            detail = f"{num_targets} instances, more than {MAX_INSTANCES} ({image.path.name})"
-            log.add("image-overfull", entry.pointer, detail)
+    table = dataset.table
+    targets = table.image_rows()[~table.is_crowd]
+    num_targets = np.bincount(targets, minlength=len(entries))
+    for row in np.flatnonzero(num_targets > MAX_INSTANCES).tolist():
+        entry = entries[row]
+        detail = f"{num_targets[row]} instances, more than {MAX_INSTANCES} ({entry.path.name})"
+        log.add("image-overfull", entry.pointer, detail)
 
 
 def _compare_categories(train: CocoDataset, val: CocoDataset, log: FindingLog) -> None:
