@@ -93,9 +93,13 @@ def read_chunks(entries: Sequence[Any], log: ChunkLog) -> Iterator[AnnotationChu
         values = list(map(_decode, entries[start : start + CHUNK]))
         is_plain = np.fromiter([type(value) is _PlainAnnotation for value in values], bool)
         chunk = _blank_chunk(start, is_plain)
-        _fill_plain(chunk, [value for value in values if type(value) is _PlainAnnotation])
-        for row in np.flatnonzero(~is_plain).tolist():
-            _fill_other(chunk, row, values[row], log)
+        if is_plain.all():
+            _fill_plain(chunk, values)
+        else:
+            _fill_plain(chunk, [value for value in values if type(value) is _PlainAnnotation])
+            for row in np.flatnonzero(~is_plain).tolist():
+                _fill_other(chunk, row, values[row], log)
+        del values  # as the geometry is to be let go of when its chunk is
         yield chunk
 
 
@@ -137,6 +141,10 @@ def _fill_plain(chunk: AnnotationChunk, plain: Sequence[_PlainAnnotation]) -> No
     chunk.category_ids[rows] = [one.category_id for one in plain]
     chunk.areas[rows] = [np.nan if one.area is None else one.area for one in plain]
     chunk.is_crowd[rows] = [one.iscrowd == 1 for one in plain]
+    if len(plain) == len(chunk):
+        chunk.segmentations = [one.segmentation for one in plain]
+        chunk.bboxes = [one.bbox for one in plain]
+        return
     for row, one in zip(np.flatnonzero(rows).tolist(), plain, strict=True):
         chunk.segmentations[row] = one.segmentation
         chunk.bboxes[row] = one.bbox

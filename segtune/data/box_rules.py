@@ -5,6 +5,7 @@ Shapes: n annotations.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def _stated_boxes(
 
 def _floats(rows: list[Any]) -> NDArray[np.float64]:
     try:
-        return np.array(rows, np.float64).reshape(-1, 4)
+        return np.fromiter(chain.from_iterable(rows), np.float64, 4 * len(rows)).reshape(-1, 4)
     except OverflowError:  # an integer beyond every float
         return np.array([[as_float(value) for value in row] for row in rows])
 

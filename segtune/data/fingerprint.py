@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from segtune.categories import Categories
 from segtune.data.instance_table import InstanceTable
 
-_CHUNK = 8192  # instances
+_CHUNK = 1024  # images
 
 # An instance and how many rings or counts follow; `kind` tells rings (p) from counts as text (c)
 # and counts as numbers (u).
@@ -55,16 +55,20 @@ def fingerprint(categories: Categories, images: Sequence[Image], table: Instance
     Neither the pixels of the images count nor the folder that holds them all.
     """
     digest = hashlib.sha256(json.dumps(categories.to_json()).encode())
-    instances = _instance_bytes(table)
-    lengths = np.diff(table.image_starts).tolist()
-    for image, name, length in zip(images, _names(images), lengths, strict=True):
-        digest.update(
-            json.dumps([image.image_id, name, image.height, image.width, length]).encode()
-        )
-        for _ in range(length):
-            head, body = next(instances)
-            digest.update(head)
-            digest.update(body)
+    names = _names(images)
+    starts = table.image_starts.tolist()
+    for first in range(0, len(images), _CHUNK):
+        own_images = images[first : first + _CHUNK]
+        own_starts = starts[first : first + len(own_images) + 1]
+        instances = _instance_bytes(table, own_starts[0], own_starts[-1])
+        parts = []
+        for image, name, (start, stop) in zip(
+            own_images, names[first:], pairwise(own_starts), strict=False
+        ):
+            head = [image.image_id, name, image.height, image.width, stop - start]
+            parts.append(json.dumps(head).encode())
+            parts += instances[start - own_starts[0] : stop - own_starts[0]]
+        digest.update(b"".join(parts))
     return digest.hexdigest()
 
 
@@ -80,33 +84,32 @@ def _names(images: Sequence[Image]) -> list[str]:
     return [path[skipped:].replace(os.sep, "/") for path in paths]
 
 
-def _instance_bytes(table: InstanceTable) -> Iterator[tuple[memoryview, Any]]:
-    """Yield all of an instance in a form that no other instance has, in two parts."""
-    for start in range(0, len(table), _CHUNK):
-        stop = min(start + _CHUNK, len(table))
-        heads, bodies = _heads(table, start, stop), _ring_bytes(table, start, stop)
-        for row in range(start, stop):
-            head = heads[(row - start) * _HEAD.itemsize : (row - start + 1) * _HEAD.itemsize]
-            rle = table.rles.get(row)
-            rings = next(bodies)
-            yield head, rings if rle is None else _count_bytes(rle["counts"])
+def _instance_bytes(table: InstanceTable, start: int, stop: int) -> list[bytes]:
+    """Return all of each instance in a form that no other instance has."""
+    heads, bodies = _heads(table, start, stop), _ring_bytes(table, start, stop)
+    for row, rle in table.rles_between(start, stop):
+        bodies[row - start] = _count_bytes(rle["counts"])
+    size = _HEAD.itemsize
+    return [
+        heads[place : place + size] + body
+        for place, body in zip(range(0, len(heads), size), bodies, strict=True)
+    ]
 
 
-def _ring_bytes(table: InstanceTable, start: int, stop: int) -> Iterator[memoryview]:
-    """Yield the rings of each instance, every one as the number of its coordinates and these."""
+def _ring_bytes(table: InstanceTable, start: int, stop: int) -> list[bytes]:
+    """Return the rings of each instance, every one as the number of its coordinates and these."""
     first_rings = table.first_rings[start : stop + 1]
     starts = table.ring_starts[first_rings[0] : first_rings[-1] + 1]  # (k + 1,)
     numbers = table.points[starts[0] : starts[-1]].ravel()
     length_places = 2 * (starts - starts[0]) + np.arange(len(starts))  # (k + 1,)
-    mixed = np.empty(len(numbers) + len(starts) - 1, "<f8")
+    mixed: NDArray[np.float64] = np.empty(len(numbers) + len(starts) - 1, "<f8")
     is_number = np.ones(len(mixed), bool)
     is_number[length_places[:-1]] = False
     mixed[is_number] = numbers
     mixed.view("<i8")[length_places[:-1]] = 2 * np.diff(starts)
-    content = memoryview(mixed).cast("B")
+    content = mixed.tobytes()
     bounds = (length_places[first_rings - first_rings[0]] * mixed.itemsize).tolist()
-    for begin, end in pairwise(bounds):
-        yield content[begin:end]
+    return [content[begin:end] for begin, end in pairwise(bounds)]
 
 
 def _count_bytes(counts: str | NDArray[np.int64] | list[int]) -> bytes:
@@ -115,7 +118,7 @@ def _count_bytes(counts: str | NDArray[np.int64] | list[int]) -> bytes:
     return np.asarray(counts, "<i8").tobytes()
 
 
-def _heads(table: InstanceTable, start: int, stop: int) -> memoryview:
+def _heads(table: InstanceTable, start: int, stop: int) -> bytes:
     heads = np.zeros(stop - start, _HEAD)
     rows = slice(start, stop)
     heads["annotation_id"] = table.annotation_ids[rows]
@@ -125,9 +128,7 @@ def _heads(table: InstanceTable, start: int, stop: int) -> memoryview:
     heads["area"] = table.areas[rows]
     heads["kind"] = b"p"
     heads["number"] = np.diff(table.first_rings[start : stop + 1])
-    for row in range(start, stop):
-        rle = table.rles.get(row)
-        if rle is not None:
-            heads[row - start]["kind"] = b"c" if isinstance(rle["counts"], str) else b"u"
-            heads[row - start]["number"] = len(rle["counts"])
-    return memoryview(heads.tobytes())
+    for row, rle in table.rles_between(start, stop):
+        heads[row - start]["kind"] = b"c" if isinstance(rle["counts"], str) else b"u"
+        heads[row - start]["number"] = len(rle["counts"])
+    return heads.tobytes()

@@ -63,6 +63,10 @@ class InstanceTable:
         """Return on which image of the split every instance is, (n,)."""
         return np.repeat(np.arange(len(self.image_starts) - 1), np.diff(self.image_starts))
 
+    def rles_between(self, start: int, stop: int) -> list[tuple[int, dict[str, Any]]]:
+        """Return the rows from `start` to `stop` that have an RLE, with it."""
+        return [(row, self.rles[row]) for row in range(start, stop) if row in self.rles]
+
     def segmentation(self, row: int) -> Segmentation:
         """Return the mask of one instance as plain values, made anew by every call."""
         rle = self.rles.get(row)

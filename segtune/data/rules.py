@@ -253,9 +253,26 @@ _BOXES = (
     _info("box-missing", "an annotation has no bbox; it is computed from the mask", "nothing"),
 )
 
+_CHECK = (
+    _info(
+        "images-skipped",
+        "the image files were not looked at",
+        "check again without --skip-images before training",
+    ),
+)
+
 RULES: dict[str, Rule] = {
     rule.code: rule
-    for group in (_FILE, _LISTS, _CATEGORIES, _IMAGES, _ANNOTATIONS, _SEGMENTATIONS, _BOXES)
+    for group in (
+        _FILE,
+        _LISTS,
+        _CATEGORIES,
+        _IMAGES,
+        _ANNOTATIONS,
+        _SEGMENTATIONS,
+        _BOXES,
+        _CHECK,
+    )
     for rule in group
 }
 """All rules by code, in the order in which findings are shown."""

@@ -69,21 +69,22 @@ class TableBuilder:
             areas=_all(chunks, "areas", np.float64)[order],
             is_crowd=_all(chunks, "is_crowd", np.bool_)[order],
             image_starts=starts_of(np.bincount(images[order], minlength=num_images)),
-            rles=self._rles(order),
+            rles=self._rles(order, len(ids)),
             points=self._take_points(targets, int(ring_starts[-1])),
             ring_starts=ring_starts,
             first_rings=starts_of(num_rings[order]),
         )
 
-    def _rles(self, order: NDArray[np.int64]) -> dict[int, dict[str, Any]]:
-        rows = dict(zip(order.tolist(), range(len(order)), strict=True))
-        start = 0
+    def _rles(self, order: NDArray[np.int64], num_rows: int) -> dict[int, dict[str, Any]]:
+        rows = np.full(num_rows, -1)  # in the table, -1 for one that is left out
+        rows[order] = np.arange(len(order))
         found = {}
+        start = 0
         for chunk in self._chunks:
-            for row, rle in chunk.rles.items():
-                if start + row in rows:
-                    found[rows[start + row]] = rle
-            start += len(chunk.places)
+            own_rows = rows[start : start + len(chunk.places)]
+            start += len(own_rows)
+            found.update({int(own_rows[row]): rle for row, rle in chunk.rles.items()})
+        found.pop(-1, None)
         return found
 
     def _take_points(self, targets: NDArray[np.int64], num_points: int) -> NDArray[np.float64]:
