@@ -26,6 +26,9 @@ def check_dataset(
     train: Annotated[Path | None, typer.Option(help="COCO file of the training split.")] = None,
     val: Annotated[Path | None, typer.Option(help="COCO file of the validation split.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the images.")] = None,
+    skip_images: Annotated[
+        bool, typer.Option("--skip-images", help="Check the annotations only, which takes seconds.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Look for every fault of a COCO dataset. Exit status 1 if there is one."""
@@ -41,7 +44,8 @@ def check_dataset(
             remedy="give its folder, or --train, --val and --images",
         )
     data = DataRecipe(root=root, train=train, val=val, images=images)
-    report = check(locate(data, Path.cwd()), reporter=console.reporter())
+    files = locate(data, Path.cwd())
+    report = check(files, reporter=console.reporter(), skip_images=skip_images)
     if as_json:
         console.show_json(report.to_json())
     else:

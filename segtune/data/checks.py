@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from segtune.data import statistics
@@ -19,11 +20,13 @@ from segtune.data.duplicate_rules import check_duplicates
 from segtune.data.exif_rules import check_exif
 from segtune.data.findings import SEVERITIES, Finding, FindingLog, quote
 from segtune.data.image_cache import ImageFactsCache
+from segtune.data.image_facts import ImageFacts
 from segtune.data.image_kind_rules import check_image_kinds
 from segtune.data.image_paths import ImageFolder
 from segtune.data.image_rules import inspect_images
 from segtune.data.layout import SplitFiles
 from segtune.data.mask_measures import measure_masks
+from segtune.data.network_rules import NetworkLimits, check_against_network
 from segtune.data.ring_pair_rules import check_ring_pairs
 from segtune.data.ring_rules import check_rings
 from segtune.data.statistics import SplitStatistics
@@ -35,6 +38,8 @@ from segtune.data.twin_rules import (
     decoded_pictures,
 )
 from segtune.progress import Reporter
+
+_Inspect = Callable[[Sequence[ImageEntry], FindingLog], list[ImageFacts | None]]
 
 
 @dataclass(frozen=True)
@@ -67,28 +72,38 @@ def check_split(
     images_root: Path,
     *,
     reporter: Reporter,
+    skip_images: bool = False,
     cache: ImageFactsCache | None = None,
+    network: NetworkLimits | None = None,
 ) -> SplitCheck:
-    """Return everything that is wrong with one split; its images are decoded.
+    """Return everything that is wrong with one split.
 
     Args:
         annotation_file: COCO JSON.
         images_root: Folder that its file names are relative to.
         reporter: Shown how many images are decoded.
+        skip_images: Leave the image files alone; a finding says so.
         cache: Spares decoding images that have not changed since the last check.
+        network: What is to be trained; None leaves out the rules about it.
     """
-    return _split_check(
-        _check(ImageFolder(images_root), cache, FindingLog(annotation_file), reporter)
-    )
+    folder = ImageFolder(images_root)
+    inspect = None if skip_images else partial(inspect_images, folder, cache, reporter=reporter)
+    return _split_check(_check(images_root, inspect, network, FindingLog(annotation_file)))
 
 
 def check_splits(
-    files: SplitFiles, *, reporter: Reporter, cache: ImageFactsCache | None = None
+    files: SplitFiles,
+    *,
+    reporter: Reporter,
+    skip_images: bool = False,
+    cache: ImageFactsCache | None = None,
+    network: NetworkLimits | None = None,
 ) -> SplitsCheck:
-    """Return everything that is wrong with two splits and between them."""
+    """Return everything that is wrong with two splits and between them, see `check_split`."""
     folder = ImageFolder(files.images_root)
-    train = _check(folder, cache, FindingLog(files.train), reporter)
-    val = _check(folder, cache, FindingLog(files.val), reporter)
+    inspect = None if skip_images else partial(inspect_images, folder, cache, reporter=reporter)
+    train = _check(files.images_root, inspect, network, FindingLog(files.train))
+    val = _check(files.images_root, inspect, network, FindingLog(files.val))
     check_training_counts(train.dataset, train.log)
     _compare_categories(train.dataset, val.dataset, val.log)
     compare_splits(train.dataset, val.dataset, val.log)
@@ -106,11 +121,16 @@ class _Checked:
 
 
 def _check(
-    folder: ImageFolder, cache: ImageFactsCache | None, log: FindingLog, reporter: Reporter
+    images_root: Path, inspect: _Inspect | None, network: NetworkLimits | None, log: FindingLog
 ) -> _Checked:
-    dataset, entries = read_sound_records(folder.root, log)
+    dataset, entries = read_sound_records(images_root, log)
     _check_annotations(dataset, entries, log)
-    facts = inspect_images(entries, folder, cache, log, reporter=reporter)
+    if network is not None:
+        check_against_network(dataset, entries, network, log)
+    if inspect is None:
+        log.add("images-skipped")
+        return _Checked(dataset, [], log)
+    facts = inspect(entries, log)
     check_exif(dataset, entries, facts, log)
     check_image_kinds(entries, facts, log)
     pictures = decoded_pictures(entries, facts, log)

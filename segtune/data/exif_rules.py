@@ -74,9 +74,7 @@ def _rings(table: InstanceTable, image: int) -> list[NDArray[np.float64]]:
     return [table.points[starts[i] : starts[i + 1]] for i in range(end - first)]
 
 
-def _reading(
-    entry: ImageEntry, fact: ImageFacts, rings: Sequence[NDArray[np.float64]]
-) -> Reading:
+def _reading(entry: ImageEntry, fact: ImageFacts, rings: Sequence[NDArray[np.float64]]) -> Reading:
     """Return which picture masks were drawn on: by what they fit into, else by its edges."""
     if not rings:
         return "undecided"

@@ -20,9 +20,9 @@ _Fault = tuple[str, str, str]
 
 
 def inspect_images(
-    entries: Sequence[ImageEntry],
     folder: ImageFolder,
     cache: ImageFactsCache | None,
+    entries: Sequence[ImageEntry],
     log: FindingLog,
     *,
     reporter: Reporter,
@@ -30,9 +30,9 @@ def inspect_images(
     """Return what the image files hold, after noting each that cannot be used as its entry says.
 
     Args:
-        entries: The images; an image has None in its place when its file cannot be decoded.
         folder: What file names are relative to.
         cache: Spares decoding what has not changed since; None decodes every file.
+        entries: The images; an image has None in its place when its file cannot be decoded.
         log: Where faults are noted.
         reporter: Shown how many images are done.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -67,6 +67,10 @@ class InstanceTable:
         """Return on which image of the split every instance is, (n,)."""
         return np.repeat(np.arange(len(self.image_starts) - 1), np.diff(self.image_starts))
 
+    def rles_between(self, start: int, stop: int) -> list[tuple[int, dict[str, Any]]]:
+        """Return the rows from `start` to `stop` that have an RLE, with it."""
+        return [(row, self.rles[row]) for row in range(start, stop) if row in self.rles]
+
     def segmentation(self, row: int) -> Segmentation:
         """Return the mask of one instance as plain values, made anew by every call."""
         rle = self.rles.get(row)
@@ -74,10 +78,7 @@ class InstanceTable:
             return {"size": list(rle["size"]), "counts": _plain_counts(rle["counts"])}
         first, end = self.first_rings[row], self.first_rings[row + 1]
         starts = self.ring_starts[first : end + 1].tolist()
-        return [
-            self.points[start:stop].ravel().tolist()
-            for start, stop in zip(starts, starts[1:], strict=False)
-        ]
+        return [self.points[start:stop].ravel().tolist() for start, stop in pairwise(starts)]
 
     def record(self, row: int) -> InstanceRecord:
         """Return one instance as plain values, made anew by every call."""
@@ -145,7 +146,7 @@ def _common_table(images: Sequence[Sequence[InstanceRecord]]) -> InstanceTable |
     if not isinstance(first, TableSlice) or len(images) + 1 != len(first.table.image_starts):
         return None
     starts = first.table.image_starts.tolist()
-    for image, start, stop in zip(images, starts, starts[1:], strict=False):
+    for image, (start, stop) in zip(images, pairwise(starts), strict=True):
         if not isinstance(image, TableSlice) or image.table is not first.table:
             return None
         if (image.start, image.stop) != (start, stop):

@@ -318,6 +318,16 @@ def test_a_size_from_before_exif_rotation_is_called_that(images_root: Path) -> N
     assert "stated 20 x 10, is 10 x 20" in found.findings[0].places[0]
 
 
+def test_skipped_images_need_not_be_there_and_the_report_says_so(images_root: Path) -> None:
+    (images_root / "a.png").unlink()
+    file = write_json(images_root.parent / "instances.json", sound_document())
+
+    found = check_split(file, images_root, reporter=SilentReporter(), skip_images=True)
+
+    assert [(one.code, one.severity) for one in found.findings] == [("images-skipped", "info")]
+    assert found.dataset is not None
+
+
 def test_all_faults_come_in_one_report_errors_first(images_root: Path) -> None:
     document = sound_document()
     for apply in (
@@ -456,6 +466,7 @@ def test_every_rule_is_tested_here() -> None:
         "image-size-exif",
         "category-split-missing",
         "category-split-name",
+        "images-skipped",
     }
 
     assert {row[0] for row in ALL_CHANGES} | own_tests == set(RULES)

@@ -150,4 +150,9 @@ IMAGES = (
         "an image has more than 100 instances of a class; COCO's AP counts the best 100",
         "cut it into tiles, if AP is to measure them all",
     ),
+    info(
+        "images-skipped",
+        "the image files were not looked at",
+        "check again without --skip-images before training",
+    ),
 )
