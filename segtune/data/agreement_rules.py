@@ -27,10 +27,12 @@ _FEWEST = 10  # instances that say something of a whole split
 
 
 def check_agreement(dataset: CocoDataset, measures: MaskMeasures, log: FindingLog) -> None:
-    """Note boxes and areas that are not those of their mask, and masks that are their boxes."""
+    """Note what is not that of the mask, masks that are their boxes, and outlines of crowds."""
     _check_boxes(dataset, measures, log)
     _check_areas(dataset, measures, log)
     _check_rectangles(dataset, measures, log)
+    has_rings = np.diff(dataset.table.first_rings) > 0
+    _note(dataset, "crowd-polygon", dataset.table.is_crowd & has_rings, log)
 
 
 def _check_boxes(dataset: CocoDataset, measures: MaskMeasures, log: FindingLog) -> None:

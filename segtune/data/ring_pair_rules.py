@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from segtune import boxes
 from segtune.data.coco import CocoDataset
 from segtune.data.findings import FindingLog
-from segtune.data.instance_places import image_name, ring_place
 from segtune.data.mask_measures import ring_boxes
-from segtune.data.ring_rules import outlines
-from segtune.data.rings import RingChunk, iterate_rings
+from segtune.data.ring_rules import Broken, note_rings, outlines
+from segtune.data.rings import RingChunk
 
 # In COCO, LVIS and TACO, 4 of 352 instances of several rings have a gap above 1, none above 2.
 _APART = 2.0  # times the longer side of the largest ring
@@ -26,23 +25,20 @@ _MAX_STEP = 256  # rings of one instance that lie further apart in the file are 
 
 def check_ring_pairs(dataset: CocoDataset, log: FindingLog) -> None:
     """Note rings that lie far from the others of their instance, over one of them, or inside."""
-    for chunk in iterate_rings(dataset):
-        pairs = _pairs(chunk)  # (p, 2)
-        if len(pairs) == 0:
-            continue
-        around = ring_boxes(chunk)  # (k, 4)
-        inside, overlapping = _overlaps(chunk, pairs, around)
-        found = (
-            ("ring-inside", inside),
-            ("rings-overlap", overlapping),
-            ("rings-apart", _strays(chunk, pairs, around)),
-        )
-        first_ring = int(dataset.table.first_rings[chunk.instances[0]])
-        for code, rings in found:
-            for ring in rings.tolist():
-                row = int(chunk.instances[ring])
-                place = ring_place(dataset, row, first_ring + ring)
-                log.add(code, place, image_name(dataset, row))
+    note_rings(dataset, _broken_pairs, log)
+
+
+def _broken_pairs(chunk: RingChunk) -> Broken:
+    pairs = _pairs(chunk)  # (p, 2)
+    if len(pairs) == 0:
+        return []
+    around = ring_boxes(chunk)  # (k, 4)
+    inside, overlapping = _overlaps(chunk, pairs, around)
+    return [
+        ("ring-inside", inside),
+        ("rings-overlap", overlapping),
+        ("rings-apart", _strays(chunk, pairs, around)),
+    ]
 
 
 def _pairs(chunk: RingChunk) -> NDArray[np.int64]:

@@ -5,6 +5,10 @@ Shapes: P points and k rings of one chunk.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -15,6 +19,9 @@ from segtune.data.instance_places import image_name, ring_place
 from segtune.data.mask_measures import signed_areas
 from segtune.data.rings import RingChunk, iterate_rings
 
+Broken = list[tuple[str, NDArray[np.int64]]]
+"""Rules, each with the rings of a chunk that break it."""
+
 # Outlines traced around pixels cross themselves in single pixels, and lose nothing by it.
 _NEGLIGIBLE_PX = 4.0
 _NEGLIGIBLE_SHARE = 0.02
@@ -23,19 +30,33 @@ _FLAT_PX = 0.01
 
 def check_rings(dataset: CocoDataset, log: FindingLog) -> None:
     """Note every ring that crosses itself, encloses nothing, or has a point twice in a row."""
-    for chunk in iterate_rings(dataset):
-        areas = np.abs(signed_areas(chunk))  # (k,)
-        crossing = _crosses_itself(chunk, areas)
-        first_ring = int(dataset.table.first_rings[chunk.instances[0]])
-        for code, broken in (
-            ("polygon-self-crossing", crossing),
-            ("polygon-no-area", (areas < _FLAT_PX) & ~crossing),
-            ("polygon-repeated-point", _repeats_a_point(chunk)),
-        ):
-            for ring in np.flatnonzero(broken).tolist():
-                row = int(chunk.instances[ring])
-                place = ring_place(dataset, row, first_ring + ring)
-                log.add(code, place, image_name(dataset, row))
+    note_rings(dataset, _broken_rings, log)
+
+
+def note_rings(dataset: CocoDataset, find: Callable[[RingChunk], Broken], log: FindingLog) -> None:
+    """Note all rings that `find` returns for the chunks of a split.
+
+    Chunks are looked at by several threads, as shapely releases the interpreter lock.
+    """
+    chunks = list(iterate_rings(dataset))  # views into the table
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for chunk, broken in zip(chunks, pool.map(find, chunks), strict=True):
+            first_ring = int(dataset.table.first_rings[chunk.instances[0]])
+            for code, rings in broken:
+                for ring in rings.tolist():
+                    row = int(chunk.instances[ring])
+                    place = ring_place(dataset, row, first_ring + ring)
+                    log.add(code, place, image_name(dataset, row))
+
+
+def _broken_rings(chunk: RingChunk) -> Broken:
+    areas = np.abs(signed_areas(chunk))  # (k,)
+    crossing = _crosses_itself(chunk, areas)
+    return [
+        ("polygon-self-crossing", np.flatnonzero(crossing)),
+        ("polygon-no-area", np.flatnonzero((areas < _FLAT_PX) & ~crossing)),
+        ("polygon-repeated-point", np.flatnonzero(_repeats_a_point(chunk))),
+    ]
 
 
 def outlines(chunk: RingChunk) -> NDArray[np.object_]:
