@@ -19,6 +19,7 @@ from segtune.data.mask_measures import MaskMeasures, image_sizes
 _BOX_PX = 3.0
 _BOX_SHARE = 0.05  # of the longer side
 _AREA_SHARE = 0.1
+_EQUAL_PX = 1.0
 _EQUAL_SHARE = 0.01
 _RECTANGULAR = 0.99  # of its box that a mask fills
 _MOST = 0.5
@@ -43,9 +44,11 @@ def _check_boxes(dataset: CocoDataset, measures: MaskMeasures, log: FindingLog) 
     as_corners = extents.copy()
     as_corners[:, 2:] += extents[:, :2]
     as_corners = boxes.clip(as_corners, sizes_hw)
-    disagrees = ~_are_near(table.boxes, extents, extents)
-    fits_corners = disagrees & _are_near(table.boxes, as_corners, extents)
-    could_tell = ~_are_near(as_corners, extents, extents)
+    near = np.maximum(_BOX_PX, _BOX_SHARE * _longer_sides(extents))
+    equal = np.maximum(_EQUAL_PX, _EQUAL_SHARE * _longer_sides(extents))
+    disagrees = _distance(table.boxes, extents) > near
+    fits_corners = disagrees & (_distance(table.boxes, as_corners) <= equal)
+    could_tell = _distance(as_corners, extents) > near
     if fits_corners.sum() > _MOST * could_tell.sum():
         _note(dataset, "box-corners", fits_corners, log)
         disagrees &= ~fits_corners
@@ -54,13 +57,13 @@ def _check_boxes(dataset: CocoDataset, measures: MaskMeasures, log: FindingLog) 
         log.add("box-mismatch", f"{place_of(dataset, row)}.bbox", detail)
 
 
-def _are_near(
-    first: NDArray[np.float64], second: NDArray[np.float64], extents: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Return which boxes (n, 4) are equal but for a few pixels, judged by the mask's size."""
-    longer = (extents[:, 2:] - extents[:, :2]).max(axis=1, initial=0)
-    tolerance = np.maximum(_BOX_PX, _BOX_SHARE * longer)
-    return np.asarray(np.abs(first - second).max(axis=1, initial=0) <= tolerance)
+def _longer_sides(extents: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray((extents[:, 2:] - extents[:, :2]).max(axis=1, initial=0))
+
+
+def _distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how many pixels (n,) boxes (n, 4) differ at the side where they differ most."""
+    return np.asarray(np.abs(first - second).max(axis=1, initial=0))
 
 
 def _check_areas(dataset: CocoDataset, measures: MaskMeasures, log: FindingLog) -> None:

@@ -67,7 +67,9 @@ def _note_repeated_names(entries: Sequence[ImageEntry], log: FindingLog) -> None
 def _path_fault(entry: ImageEntry, folder: ImageFolder) -> _Fault | None:
     """Return what is wrong with a file_name that is not on disk exactly as stated."""
     if folder.has(entry.file_name):
-        return None
+        # On Windows a back-slash leads into a folder, elsewhere it is a letter like any other.
+        slashed = "\\" in entry.file_name
+        return ("image-path-lenient", ".file_name", quote(entry.file_name)) if slashed else None
     meant = folder.diagnose(entry.file_name)
     try:
         opens = entry.path.is_file()
