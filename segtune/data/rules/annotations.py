@@ -53,7 +53,7 @@ ANNOTATIONS = (
     ),
     error(
         "instances-all-crowd",
-        "every instance is marked as crowd, so there is nothing to learn or to find",
+        "there is nothing but crowd regions, so nothing to learn or to find",
         "set iscrowd to 0 where one object is annotated",
     ),
     warning(
