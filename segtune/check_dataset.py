@@ -8,10 +8,13 @@ from typing import Any, Literal
 
 from segtune.data.checks import SplitsCheck, check_splits
 from segtune.data.findings import Finding
+from segtune.data.image_cache import ImageFactsCache
 from segtune.data.layout import SplitFiles
+from segtune.data.network_rules import limits_of
 from segtune.data.statistics import SplitStatistics
 from segtune.errors import DatasetError
 from segtune.progress import Reporter, SilentReporter
+from segtune.recipe import Recipe
 
 _SILENT = SilentReporter()
 _MAX_CODES_RAISED = 5
@@ -64,9 +67,31 @@ class DatasetReport:
         )
 
 
-def check_dataset(files: SplitFiles, *, reporter: Reporter = _SILENT) -> DatasetReport:
-    """Return everything that is wrong with a dataset; all its images are decoded."""
-    check = check_splits(files, reporter=reporter)
+def check_dataset(
+    files: SplitFiles,
+    *,
+    recipe: Recipe | None = None,
+    skip_images: bool = False,
+    use_cache: bool = True,
+    reporter: Reporter = _SILENT,
+) -> DatasetReport:
+    """Return everything that is wrong with a dataset.
+
+    Args:
+        files: The annotation files of both splits and the folder of the images.
+        recipe: What is to be trained on it; adds what its network cannot see or return.
+        skip_images: Leave the image files alone instead of decoding all of them. The findings
+            then include `images-skipped`, as a passed check says nothing about the files.
+        use_cache: Take from the last check what it found in images that have not changed since.
+        reporter: Hears how far the check is.
+    """
+    check = check_splits(
+        files,
+        reporter=reporter,
+        skip_images=skip_images,
+        cache=ImageFactsCache(files.images_root) if use_cache and not skip_images else None,
+        network=None if recipe is None else limits_of(recipe),
+    )
     return DatasetReport(
         findings=check.findings,
         statistics={"train": check.train.statistics, "val": check.val.statistics},

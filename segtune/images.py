@@ -36,10 +36,46 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         ImageError: The file is missing, empty, cut short, or not a picture.
     """
-    content = _read_bytes(path)
+    return decode_image(read_content(path), path)
+
+
+def read_content(path: Path) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises:
+        ImageError: The file is missing, empty, or cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not content:
+        raise _empty(path)
+    return content
+
+
+def decode_image(content: bytes, path: Path) -> NDArray[np.uint8]:
+    """Return the picture that `read_image` returns, from the bytes of the file at `path`.
+
+    Raises:
+        ImageError: They are cut short, or not a picture.
+    """
+    return _decode(content, path, cv2.IMREAD_COLOR)
+
+
+def decode_as_stored(content: bytes, path: Path) -> NDArray[np.uint8]:
+    """Return a picture as `decode_image` does, but not turned as its EXIF orientation says.
+
+    Raises:
+        ImageError: They are cut short, or not a picture.
+    """
+    return _decode(content, path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def _decode(content: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
     _refuse_cut_file(path, content)
     try:
-        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
         raise _undecodable(path) from error
     if decoded is None:
@@ -118,16 +154,6 @@ def list_images(path_or_glob: str) -> list[Path]:
 def _looks_like_image(path: Path) -> bool:
     hidden = path.name.startswith(".")
     return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file()
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if not content:
-        raise _empty(path)
-    return content
 
 
 def _refuse_cut_file(path: Path, content: bytes) -> None:

@@ -167,7 +167,7 @@ def _absolute(recipe: Recipe, base: Path) -> Recipe:
 def _prepare(recipe: Recipe, reporter: Reporter) -> Job:
     spec = find_spec(recipe.model)
     files = locate(recipe.data, Path.cwd())
-    dataset = check_dataset(files, reporter=reporter)
+    dataset = check_dataset(files, recipe=recipe, reporter=reporter)
     dataset.raise_for_errors()
     assert dataset.fingerprint is not None, "a dataset without errors has a fingerprint"
     train = read_coco(files.train, files.images_root)

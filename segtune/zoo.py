@@ -46,6 +46,9 @@ class ModelSpec:
         preprocess: How images become its input.
         mask_frame: What a row of its mask logits covers.
         mask_stride: Input pixels a cell of its training masks stands for.
+        finest_stride: Input pixels a cell of the finest features stands for that objects are
+            found in.
+        max_instances: How many results an image has at most.
         size_divisor: The sides of `preprocess.size_hw` are multiples of this.
         weights_url: COCO weights that fine-tuning starts from, as PaddleX does.
         mask_ap: Published, in percent.
@@ -61,6 +64,8 @@ class ModelSpec:
     preprocess: PreprocessSpec
     mask_frame: MaskFrame
     mask_stride: int
+    finest_stride: int
+    max_instances: int
     size_divisor: int
     weights_url: str
     mask_ap: float
@@ -120,6 +125,7 @@ def _rcnn(
     box_ap: float,
     size_mb: float,
     preprocess: PreprocessSpec = SHORT_SIDE_800,
+    finest_stride: int = 4,
 ) -> ModelSpec:
     return ModelSpec(
         name=name,
@@ -128,6 +134,8 @@ def _rcnn(
         preprocess=preprocess,
         mask_frame=MaskFrame.BOX,
         mask_stride=1,
+        finest_stride=finest_stride,
+        max_instances=100,
         size_divisor=1,  # padding takes care of the rest
         weights_url=_weights_url(name),
         mask_ap=mask_ap,
@@ -145,6 +153,8 @@ def _mask_rt_detr(name: str, *, mask_ap: float, box_ap: float, size_mb: float) -
         preprocess=STRETCHED,
         mask_frame=MaskFrame.INPUT_UNCUT,
         mask_stride=1,
+        finest_stride=8,
+        max_instances=100,
         size_divisor=32,
         weights_url=_weights_url(name),
         mask_ap=mask_ap,
@@ -167,6 +177,8 @@ MODELS: tuple[ModelSpec, ...] = (
         preprocess=STRETCHED,
         mask_frame=MaskFrame.INPUT,
         mask_stride=4,
+        finest_stride=8,
+        max_instances=300,
         size_divisor=32,
         weights_url=_weights_url("PP-YOLOE_seg-S"),
         mask_ap=32.5,
@@ -180,6 +192,7 @@ MODELS: tuple[ModelSpec, ...] = (
         box_ap=37.4,
         size_mb=144.1,
         preprocess=SHORT_SIDE_800_UNPADDED,
+        finest_stride=16,
     ),
     _rcnn("MaskRCNN-ResNet50-FPN", mask_ap=35.6, box_ap=39.2, size_mb=177.8),
     _rcnn("MaskRCNN-ResNet50-vd-FPN", mask_ap=36.4, box_ap=40.3, size_mb=177.9),

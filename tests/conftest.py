@@ -19,6 +19,14 @@ def tiny_coco(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
+def own_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache folder of the test's own; only published weights are worth keeping."""
+    if "weights" not in request.keywords:
+        cache = request.getfixturevalue("tmp_path_factory").mktemp("cache")
+        monkeypatch.setenv("SEGTUNE_CACHE", str(cache))
+
+
+@pytest.fixture(autouse=True)
 def ctrl_c() -> Iterator[None]:
     """Ctrl-C as in a terminal; a shell's background jobs, such as some CI runs, ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,24 @@ def test_listing_models_does_not_import_paddle() -> None:
     code = "import sys, segtune.zoo; sys.exit('paddle' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
+def test_an_image_has_as_many_results_as_the_network_keeps(spec: ModelSpec) -> None:
+    module = {
+        "Mask R-CNN": "segtune.models.mask_rcnn.detections",
+        "Mask-RT-DETR": "segtune.models.mask_rt_detr.model",
+        "PP-YOLOE_seg": "segtune.models.ppyoloe_seg.model",
+    }[spec.family]
+
+    assert spec.max_instances == importlib.import_module(module).MAX_ROWS_PER_IMAGE
+
+
+def test_only_r_cnns_with_fpn_look_at_cells_of_four_pixels() -> None:
+    strides = {spec.name: spec.finest_stride for spec in MODELS}
+
+    assert strides.pop("MaskRCNN-ResNet50") == 16
+    assert {name for name, stride in strides.items() if stride == 4} == {
+        spec.name for spec in MODELS if spec.preprocess.pad_stride
+    }
+    assert set(strides.values()) == {4, 8}

@@ -13,6 +13,7 @@ from segtune.errors import RecipeError
 if TYPE_CHECKING:
     from segtune.check_dataset import DatasetReport
     from segtune.data.findings import Finding
+    from segtune.recipe import DataRecipe, Recipe
 
 EXIT_FAULTY = 1
 PLACES_SHOWN = 3  # of each finding; --json has up to ten
@@ -26,28 +27,64 @@ def check_dataset(
     train: Annotated[Path | None, typer.Option(help="COCO file of the training split.")] = None,
     val: Annotated[Path | None, typer.Option(help="COCO file of the validation split.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the images.")] = None,
+    skip_images: Annotated[
+        bool, typer.Option("--skip-images", help="Check the annotations only, which takes seconds.")
+    ] = False,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="NAME|FILE",
+            help="Hold the dataset against this recipe's model and image size as well; "
+            "it also names the dataset if nothing else does.",
+        ),
+    ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Decode every image, also those checked before.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Look for every fault of a COCO dataset. Exit status 1 if there is one."""
     from segtune.check_dataset import check_dataset as check
     from segtune.data.layout import locate
-    from segtune.recipe import DataRecipe
+    from segtune.recipe_files import load_recipe
 
-    by_files = [path for path in (train, val, images) if path is not None]
-    if (root is None and len(by_files) < 3) or (root is not None and by_files):
-        raise RecipeError(
-            "the dataset is not named, or named twice",
-            where="segtune check-dataset",
-            remedy="give its folder, or --train, --val and --images",
-        )
-    data = DataRecipe(root=root, train=train, val=val, images=images)
-    report = check(locate(data, Path.cwd()), reporter=console.reporter())
+    planned = None if recipe is None else load_recipe(recipe)
+    report = check(
+        locate(_data(root, train, val, images, planned), Path.cwd()),
+        recipe=planned,
+        skip_images=skip_images,
+        use_cache=not no_cache,
+        reporter=console.reporter(),
+    )
     if as_json:
         console.show_json(report.to_json())
     else:
         _show(report)
     if report.verdict != "pass":
         raise typer.Exit(EXIT_FAULTY)
+
+
+def _data(
+    root: Path | None,
+    train: Path | None,
+    val: Path | None,
+    images: Path | None,
+    recipe: Recipe | None,
+) -> DataRecipe:
+    """Return where the dataset lies by the arguments, or else by the recipe."""
+    from segtune.recipe import DataRecipe
+
+    by_files = [path for path in (train, val, images) if path is not None]
+    if root is None and not by_files and recipe is not None:
+        return recipe.data
+    if (root is None and len(by_files) < 3) or (root is not None and by_files):
+        raise RecipeError(
+            "the dataset is not named, or named twice",
+            where="segtune check-dataset",
+            remedy="give its folder, or --train, --val and --images, or a --recipe that names it",
+        )
+    return DataRecipe(root=root, train=train, val=val, images=images)
 
 
 def _show(report: DatasetReport) -> None:

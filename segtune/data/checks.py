@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from segtune.data import statistics
+from segtune.data.agreement_rules import check_agreement
 from segtune.data.coco import CocoDataset, read_sound_records
+from segtune.data.crowding_rules import check_crowding
+from segtune.data.distribution_rules import (
+    check_distribution,
+    check_training_counts,
+    compare_splits,
+)
+from segtune.data.duplicate_rules import check_duplicates
+from segtune.data.exif_rules import check_exif
 from segtune.data.findings import SEVERITIES, Finding, FindingLog, quote
-from segtune.data.image_rules import check_image_files
+from segtune.data.image_cache import ImageFactsCache
+from segtune.data.image_facts import ImageFacts
+from segtune.data.image_kind_rules import check_image_kinds
+from segtune.data.image_paths import ImageFolder
+from segtune.data.image_rules import inspect_images
 from segtune.data.layout import SplitFiles
+from segtune.data.mask_measures import measure_masks
+from segtune.data.network_rules import NetworkLimits, check_against_network
+from segtune.data.ring_pair_rules import check_ring_pairs
+from segtune.data.ring_rules import check_rings
 from segtune.data.statistics import SplitStatistics
 from segtune.data.structure_rules import ImageEntry
+from segtune.data.twin_rules import (
+    Picture,
+    check_shared_images,
+    check_twins,
+    decoded_pictures,
+)
 from segtune.progress import Reporter
 
-# Queries of Mask-RT-DETR and rows of PP-YOLOE_seg. Up to here all can be learnt from, although
-# Mask-RT-DETR returns the best 100 and COCO's AP counts 100 of an image and class.
-MAX_INSTANCES = 300
+_Inspect = Callable[[Sequence[ImageEntry], FindingLog], list[ImageFacts | None]]
 
 
 @dataclass(frozen=True)
@@ -45,43 +67,95 @@ class SplitsCheck:
         return tuple(sorted(both, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
-def check_split(annotation_file: Path, images_root: Path, *, reporter: Reporter) -> SplitCheck:
-    """Return everything that is wrong with one split; its images are decoded."""
-    log = FindingLog(annotation_file)
-    dataset = _read(images_root, log, reporter)
-    return _split_check(dataset, log)
+def check_split(
+    annotation_file: Path,
+    images_root: Path,
+    *,
+    reporter: Reporter,
+    skip_images: bool = False,
+    cache: ImageFactsCache | None = None,
+    network: NetworkLimits | None = None,
+) -> SplitCheck:
+    """Return everything that is wrong with one split.
+
+    Args:
+        annotation_file: COCO JSON.
+        images_root: Folder that its file names are relative to.
+        reporter: Shown how many images are decoded.
+        skip_images: Leave the image files alone; a finding says so.
+        cache: Spares decoding images that have not changed since the last check.
+        network: What is to be trained; None leaves out the rules about it.
+    """
+    folder = ImageFolder(images_root)
+    inspect = None if skip_images else partial(inspect_images, folder, cache, reporter=reporter)
+    return _split_check(_check(images_root, inspect, network, FindingLog(annotation_file)))
 
 
-def check_splits(files: SplitFiles, *, reporter: Reporter) -> SplitsCheck:
-    """Return everything that is wrong with two splits and between them."""
-    train_log, val_log = FindingLog(files.train), FindingLog(files.val)
-    train = _read(files.images_root, train_log, reporter)
-    val = _read(files.images_root, val_log, reporter)
-    _compare_categories(train, val, val_log)
-    return SplitsCheck(_split_check(train, train_log), _split_check(val, val_log))
+def check_splits(
+    files: SplitFiles,
+    *,
+    reporter: Reporter,
+    skip_images: bool = False,
+    cache: ImageFactsCache | None = None,
+    network: NetworkLimits | None = None,
+) -> SplitsCheck:
+    """Return everything that is wrong with two splits and between them, see `check_split`."""
+    folder = ImageFolder(files.images_root)
+    inspect = None if skip_images else partial(inspect_images, folder, cache, reporter=reporter)
+    train = _check(files.images_root, inspect, network, FindingLog(files.train))
+    val = _check(files.images_root, inspect, network, FindingLog(files.val))
+    check_training_counts(train.dataset, train.log)
+    _compare_categories(train.dataset, val.dataset, val.log)
+    compare_splits(train.dataset, val.dataset, val.log)
+    check_shared_images(train.pictures, val.pictures, val.log)
+    return SplitsCheck(_split_check(train), _split_check(val))
 
 
-def _read(images_root: Path, log: FindingLog, reporter: Reporter) -> CocoDataset:
-    dataset, image_entries = read_sound_records(images_root, log)
-    check_image_files(image_entries, log, reporter=reporter)
-    _note_overfull_images(dataset, image_entries, log)
-    return dataset
+@dataclass(frozen=True)
+class _Checked:
+    """One split when everything in it has been looked at."""
+
+    dataset: CocoDataset
+    pictures: list[Picture]
+    log: FindingLog
 
 
-def _split_check(dataset: CocoDataset, log: FindingLog) -> SplitCheck:
-    return SplitCheck(
-        log.findings(), None if log.has_errors else dataset, statistics.count(dataset)
-    )
+def _check(
+    images_root: Path, inspect: _Inspect | None, network: NetworkLimits | None, log: FindingLog
+) -> _Checked:
+    dataset, entries = read_sound_records(images_root, log)
+    _check_annotations(dataset, entries, log)
+    if network is not None:
+        check_against_network(dataset, entries, network, log)
+    if inspect is None:
+        log.add("images-skipped")
+        return _Checked(dataset, [], log)
+    facts = inspect(entries, log)
+    check_exif(dataset, entries, facts, log)
+    check_image_kinds(entries, facts, log)
+    pictures = decoded_pictures(entries, facts, log)
+    check_twins(pictures, log)
+    return _Checked(dataset, pictures, log)
 
 
-def _note_overfull_images(
+def _check_annotations(
     dataset: CocoDataset, entries: Sequence[ImageEntry], log: FindingLog
 ) -> None:
-    for image, entry in zip(dataset.images, entries, strict=True):
-        num_targets = sum(not instance.is_crowd for instance in image.instances)
-        if num_targets > MAX_INSTANCES:
-            detail = f"{num_targets} instances, more than {MAX_INSTANCES} ({image.path.name})"
-            log.add("image-overfull", entry.pointer, detail)
+    measures = measure_masks(dataset)
+    check_rings(dataset, log)
+    check_ring_pairs(dataset, log)
+    check_agreement(dataset, measures, log)
+    check_duplicates(dataset, log)
+    check_distribution(dataset, log)
+    check_crowding(dataset, entries, log)
+
+
+def _split_check(split: _Checked) -> SplitCheck:
+    return SplitCheck(
+        split.log.findings(),
+        None if split.log.has_errors else split.dataset,
+        statistics.count(split.dataset),
+    )
 
 
 def _compare_categories(train: CocoDataset, val: CocoDataset, log: FindingLog) -> None:

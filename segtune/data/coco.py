@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import struct
-from array import array
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from segtune import masks
 from segtune.boxes import are_finite
 from segtune.categories import Categories
+from segtune.data.annotation_chunk import AnnotationChunk, read_chunks
 from segtune.data.annotation_file import collector_paused, read_document
 from segtune.data.box_rules import clipped_boxes
-from segtune.data.findings import FindingLog
-from segtune.data.mask_rules import mask_extents
-from segtune.data.structure_rules import (
-    AnnotationEntry,
-    ImageEntry,
-    read_annotations,
-    read_categories,
-    read_images,
-)
-from segtune.masks import Segmentation
+from segtune.data.findings import ChunkLog, FindingLog
+from segtune.data.fingerprint import fingerprint
+from segtune.data.instance_table import InstanceRecord, InstanceTable, TableSlice, table_of
+from segtune.data.mask_rules import check_masks
+from segtune.data.reference_rules import NOWHERE, References, note_repeated_ids
+from segtune.data.structure_rules import ImageEntry, read_categories, read_images, read_list
+from segtune.data.table_builder import InstanceChunk, TableBuilder
 
-_CHUNK = 8192  # annotations measured at a time, so that their points fit into memory once more
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceRecord:
-    """One annotated object."""
-
-    annotation_id: int
-    label: int
-    box: tuple[float, float, float, float]
-    """xyxy in pixels, cut at the image."""
-    segmentation: Segmentation
-    """As in the file: polygons stay polygons, RLE stays RLE."""
-    is_crowd: bool
-    area: float
-    """Of the mask in pixels, as the file states it."""
+__all__ = [
+    "CocoDataset",
+    "ImageEntry",
+    "ImageRecord",
+    "InstanceRecord",
+    "read_coco",
+    "read_sound_records",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,7 @@ class ImageRecord:
     path: Path
     height: int
     width: int
-    instances: tuple[InstanceRecord, ...]
+    instances: Sequence[InstanceRecord]
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -72,7 +63,12 @@ class CocoDataset:
     @property
     def num_instances(self) -> int:
         """How many objects are annotated, crowds included."""
-        return sum(len(image.instances) for image in self.images)
+        return len(self.table)
+
+    @cached_property
+    def table(self) -> InstanceTable:
+        """All instances as columns, one row an instance, in the order of images."""
+        return table_of([image.instances for image in self.images])
 
     def fingerprint(self) -> str:
         """Return a SHA-256 of everything annotated, whatever the order of lists in the file was.
@@ -80,17 +76,7 @@ class CocoDataset:
         It covers categories, file names, sizes and instances; neither the pixels of the images
         nor the folder that holds them all.
         """
-        digest = hashlib.sha256(json.dumps(self.categories.to_json()).encode())
-        if self.images:
-            common = os.path.commonpath([image.path.parent.absolute() for image in self.images])
-        for image in self.images:
-            name = image.path.absolute().relative_to(common).as_posix()
-            head = [image.image_id, name, image.height, image.width, len(image.instances)]
-            digest.update(json.dumps(head).encode())
-            for instance in image.instances:
-                for part in _instance_bytes(instance):
-                    digest.update(part)
-        return digest.hexdigest()
+        return fingerprint(self.categories, self.images, self.table)
 
 
 def read_coco(annotation_file: Path, images_root: Path) -> CocoDataset:
@@ -122,58 +108,89 @@ def read_sound_records(
             return CocoDataset(log.file, Categories(()), ()), ()
         names = read_categories(document, log)
         images = read_images(document, images_root, log)
-        annotations = read_annotations(document, images, names, log)
-        categories = Categories((names or {}).items())
-        instances: dict[int, list[InstanceRecord]] = {}
-        for start in range(0, len(annotations), _CHUNK):
-            chunk = annotations[start : start + _CHUNK]
-            for image_id, instance in _instances(chunk, categories, log):
-                instances.setdefault(image_id, []).append(instance)
-    sound = [image for _, image in sorted((images or {}).items()) if image is not None]
-    records = (_image_record(image, instances.get(image.image_id, [])) for image in sound)
-    return CocoDataset(log.file, categories, tuple(records)), tuple(sound)
-
-
-def _image_record(image: ImageEntry, instances: list[InstanceRecord]) -> ImageRecord:
-    ordered = sorted(instances, key=lambda instance: instance.annotation_id)
-    return ImageRecord(image.image_id, image.path, image.height, image.width, tuple(ordered))
-
-
-def _instances(
-    entries: list[AnnotationEntry], categories: Categories, log: FindingLog
-) -> Iterator[tuple[int, InstanceRecord]]:
-    """Yield image id and record of every sound annotation."""
-    extents = mask_extents(entries, log)  # (n, 4)
-    boxes = clipped_boxes(entries, extents, log)  # (n, 4)
-    has_mask_and_box = are_finite(extents) & are_finite(boxes)
-    for entry, box, is_sound in zip(entries, boxes.tolist(), has_mask_and_box, strict=True):
-        if not is_sound or entry.annotation_id is None or entry.category_id is None:
-            continue
-        area = entry.area
-        if area is None:
-            area = masks.area(entry.segmentation, (entry.image.height, entry.image.width))
-        label = categories.label_of(entry.category_id)
-        yield (
-            entry.image.image_id,
-            InstanceRecord(
-                entry.annotation_id, label, tuple(box), entry.segmentation, entry.is_crowd, area
-            ),
+        entries = read_list(document, "annotations", log) or []
+        del document  # so that `_read_table` can let go of the file
+        sound = tuple(image for _, image in sorted((images or {}).items()) if image is not None)
+        table = _read_table(entries, sound, References(images, names), log)
+        starts = table.image_starts.tolist()
+        records = tuple(
+            ImageRecord(
+                image.image_id,
+                image.path,
+                image.height,
+                image.width,
+                TableSlice(table, start, stop),
+            )
+            for image, (start, stop) in zip(sound, pairwise(starts), strict=True)
         )
+    return CocoDataset(log.file, Categories((names or {}).items()), records), sound
 
 
-def _instance_bytes(instance: InstanceRecord) -> Iterator[bytes]:
-    """Yield all of an instance in a form that no other instance has."""
-    head = (instance.annotation_id, instance.label, instance.is_crowd)
-    yield struct.pack("<qq?", *head)
-    yield array("d", (*instance.box, instance.area)).tobytes()
-    if not isinstance(instance.segmentation, dict):
-        yield struct.pack("<cq", b"p", len(instance.segmentation))
-        for ring in instance.segmentation:
-            yield struct.pack("<q", len(ring))
-            yield array("d", ring).tobytes()
-        return
-    counts = instance.segmentation["counts"]
-    if isinstance(counts, str):
-        yield struct.pack("<cq", b"c", len(counts)) + counts.encode("ascii")
-    else:
-        yield struct.pack("<cq", b"u", len(counts)) + array("q", counts).tobytes()
+def _read_table(
+    entries: list[Any], images: Sequence[ImageEntry], references: References, log: FindingLog
+) -> InstanceTable:
+    """Return the sound annotations; `entries` is emptied."""
+    sizes_hw = np.array([(image.height, image.width) for image in images], np.int64).reshape(-1, 2)
+    builder = TableBuilder()
+    ids, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    notes = ChunkLog()
+    for chunk in read_chunks(entries, notes):
+        ids.append(chunk.ids[chunk.has_id])
+        places.append(chunk.places[chunk.has_id])
+        builder.add(_sound_instances(chunk, sizes_hw, references, notes))
+        notes.pass_on(log)
+    entries.clear()
+    repeated = note_repeated_ids(np.concatenate(ids), np.concatenate(places), log)
+    return builder.build(len(images), repeated)
+
+
+def _sound_instances(
+    chunk: AnnotationChunk, sizes_hw: NDArray[np.int64], references: References, log: ChunkLog
+) -> InstanceChunk:
+    """Return the sound annotations of a chunk, after noting what is wrong with the others.
+
+    Args:
+        chunk: n annotations.
+        sizes_hw: Of all images, (I, 2).
+        references: Which ids there are.
+        log: Takes what is wrong.
+    """
+    labels = references.labels(chunk, log)
+    image_rows = references.image_rows(chunk, log)
+    on_image = np.flatnonzero(image_rows != NOWHERE)
+    chunk, labels, image_rows = chunk.take(on_image), labels[on_image], image_rows[on_image]
+    own_sizes_hw = sizes_hw[image_rows]  # (n, 2)
+    found = check_masks(chunk, own_sizes_hw, log)
+    boxes = clipped_boxes(chunk, found.extents, own_sizes_hw, log)  # (n, 4)
+    is_sound = are_finite(found.extents) & are_finite(boxes) & (labels != NOWHERE) & chunk.has_id
+    for row in np.flatnonzero(is_sound & np.isnan(chunk.areas)).tolist():
+        height, width = own_sizes_hw[row].tolist()
+        chunk.areas[row] = masks.area(chunk.segmentations[row], (height, width))
+    rows = np.flatnonzero(is_sound)
+    is_sound_ring = is_sound[found.ring_rows]
+    points = found.points
+    if not is_sound_ring.all():
+        points = points[np.repeat(is_sound_ring, np.diff(found.ring_starts))]
+    new_rows = np.cumsum(is_sound) - 1
+    return InstanceChunk(
+        places=chunk.places[rows],
+        annotation_ids=chunk.ids[rows],
+        image_rows=image_rows[rows],
+        labels=labels[rows],
+        boxes=boxes[rows],
+        areas=chunk.areas[rows],
+        is_crowd=chunk.is_crowd[rows],
+        num_rings=np.bincount(found.ring_rows, minlength=len(chunk))[rows],
+        ring_lengths=np.diff(found.ring_starts)[is_sound_ring],
+        points=points,
+        rles={
+            int(new_rows[row]): _compact(rle) for row, rle in found.rles.items() if is_sound[row]
+        },
+    )
+
+
+def _compact(rle: dict[str, Any]) -> dict[str, Any]:
+    counts = rle["counts"]
+    if isinstance(counts, list):
+        counts = np.array(counts, np.uint32)
+    return {"size": rle["size"], "counts": counts}

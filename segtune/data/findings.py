@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from segtune.data.rules import RULES, Rule, Severity
 from segtune.errors import DatasetError
@@ -29,6 +31,13 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """Return the finding as plain values."""
         return asdict(self) | {"places": list(self.places)}
+
+
+class Note(Protocol):
+    """What a broken rule is told to, such as `FindingLog.add`."""
+
+    def __call__(self, code: str, pointer: str = "", detail: str = "") -> None:
+        """Note that the rule `code` is broken at `pointer`."""
 
 
 class FindingLog:
@@ -78,6 +87,28 @@ class FindingLog:
     def _place(self, pointer: str, detail: str) -> str:
         place = f"{self.file}, {pointer}" if pointer else str(self.file)
         return f"{place}: {detail}" if detail else place
+
+
+class ChunkLog:
+    """Collects what is wrong with some entries, however ordered, to pass it on in file order."""
+
+    def __init__(self) -> None:
+        self._notes: list[tuple[int, str, str, str]] = []
+
+    def add(self, place: int, code: str, pointer: str = "", detail: str = "") -> None:
+        """Note a broken rule, see `FindingLog.add`, for the entry at index `place` of the list."""
+        self._notes.append((place, code, pointer, detail))
+
+    def at(self, place: int) -> Note:
+        """Return what notes broken rules of one entry."""
+        return partial(self.add, place)
+
+    def pass_on(self, log: FindingLog) -> None:
+        """Move all notes to the log of the file."""
+        self._notes.sort(key=itemgetter(0))
+        for _, code, pointer, detail in self._notes:
+            log.add(code, pointer, detail)
+        self._notes.clear()
 
 
 def quote(value: object) -> str:

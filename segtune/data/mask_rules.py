@@ -6,6 +6,7 @@ Shapes: n annotations, k rings, P points of all rings, R runs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -13,65 +14,134 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtune import boxes, masks
-from segtune.data.findings import FindingLog, quote
-from segtune.data.structure_rules import NUMBERS, AnnotationEntry, ImageEntry, as_float
+from segtune.data.annotation_chunk import AnnotationChunk
+from segtune.data.field_rules import NUMBERS, as_float
+from segtune.data.findings import ChunkLog, Note, quote
+from segtune.data.instance_table import starts_of
 
 EDGE_TOLERANCE_PX = 1.0  # rounding and half-pixel conventions stay below it
 _MIN_COORDINATES = 6
 
+Sizes = NDArray[np.int64]
 
-def mask_extents(entries: Sequence[AnnotationEntry], log: FindingLog) -> NDArray[np.float64]:
-    """Return the boxes (n, 4) around the masks; a row of a faulty segmentation is nan."""
-    extents = np.full((len(entries), 4), np.nan)
-    rings = _Rings(log)
-    for row, entry in enumerate(entries):
-        if isinstance(entry.segmentation, list):
-            rings.add(row, entry)
-        elif isinstance(entry.segmentation, dict):
-            extents[row] = _rle_extent(entry, log)
-        elif entry.segmentation is None:
-            log.add("segmentation-missing", f"{entry.pointer}.segmentation")
-        else:
-            found = quote(entry.segmentation)
-            log.add("segmentation-type", f"{entry.pointer}.segmentation", f"found {found}")
-    rings.measure(entries, extents)
-    return extents
+
+@dataclass(eq=False, slots=True)
+class ChunkMasks:
+    """The masks of a chunk of annotations."""
+
+    extents: NDArray[np.float64]
+    """(n, 4), the boxes around the masks; a row of a faulty segmentation is nan."""
+    points: NDArray[np.float64]
+    """(P, 2), of all rings that have points, in the order of annotations."""
+    ring_starts: NDArray[np.int64]
+    """(k + 1,): the points of ring r are those from `ring_starts[r]` to the next one."""
+    ring_rows: NDArray[np.int64]
+    """(k,), ascending: the annotation of each ring."""
+    rles: dict[int, dict[str, Any]]
+    """Sound ones, by row of their annotation."""
+
+
+def check_masks(chunk: AnnotationChunk, sizes_hw: Sizes, log: ChunkLog) -> ChunkMasks:
+    """Return the masks of annotations on images of sizes (n, 2), noting what is wrong with them."""
+    extents = np.full((len(chunk), 4), np.nan)
+    for row in np.flatnonzero(~chunk.is_plain).tolist():
+        _note_type_fault(chunk, row, log)
+    rings = _Rings(chunk, log)
+    rings.measure(chunk, sizes_hw, extents, log)
+    rles = {}
+    for row, segmentation in enumerate(chunk.segmentations):
+        if type(segmentation) is dict:
+            height, width = sizes_hw[row].tolist()
+            pointer = chunk.pointer(row, ".segmentation")
+            note = log.at(chunk.places[row])
+            runs = _read_runs(segmentation, height, width, pointer, note)
+            if runs is not None:
+                extents[row] = boxes.runs_to_box(runs, height)
+                rles[row] = segmentation
+    return ChunkMasks(extents, rings.points, rings.starts, rings.rows, rles)
+
+
+def _note_type_fault(chunk: AnnotationChunk, row: int, log: ChunkLog) -> None:
+    segmentation = chunk.segmentations[row]
+    if segmentation is None:
+        log.add(chunk.places[row], "segmentation-missing", chunk.pointer(row, ".segmentation"))
+    elif not isinstance(segmentation, list | dict):
+        found = f"found {quote(segmentation)}"
+        log.add(chunk.places[row], "segmentation-type", chunk.pointer(row, ".segmentation"), found)
 
 
 class _Rings:
-    """The rings of many annotations, measured together since NumPy is slow on one at a time."""
+    """The rings of a chunk, measured together since NumPy is slow on one at a time.
 
-    def __init__(self, log: FindingLog) -> None:
-        self.log = log
-        self.rings: list[list[float]] = []
-        self.rows: list[int] = []  # annotation of each ring
-        self.numbers: list[int] = []  # of each ring in its annotation
-        self.faulty: set[int] = set()
+    Those that are faulty by themselves are noted and left out.
+    """
 
-    def add(self, row: int, entry: AnnotationEntry) -> None:
-        """Take the rings of one annotation, or note what is wrong with them."""
-        if not entry.segmentation:
-            self.log.add("segmentation-empty", f"{entry.pointer}.segmentation", "no polygon")
-        for number, ring in enumerate(entry.segmentation):
-            fault = _ring_fault(ring)
+    def __init__(self, chunk: AnnotationChunk, log: ChunkLog) -> None:
+        polygons = [value if type(value) is list else () for value in chunk.segmentations]
+        counts = np.fromiter(map(len, polygons), np.int64, len(polygons))
+        rings = list(chain.from_iterable(polygons))
+        self.rows = np.repeat(np.arange(len(chunk)), counts)  # annotation of each ring
+        self.numbers = np.arange(len(rings)) - np.repeat(starts_of(counts)[:-1], counts)
+        self.is_faulty = np.zeros(len(chunk), bool)  # by row
+        for row in np.flatnonzero(counts == 0).tolist():
+            if type(chunk.segmentations[row]) is list:
+                pointer = chunk.pointer(row, ".segmentation")
+                log.add(chunk.places[row], "segmentation-empty", pointer, "no polygon")
+        lengths = self._lengths(rings, chunk, log)
+        if (lengths < 0).any():
+            sound = lengths >= 0
+            self.is_faulty[self.rows[~sound]] = True
+            rings = [ring for ring, is_sound in zip(rings, sound, strict=True) if is_sound]
+            self.rows, self.numbers, lengths = self.rows[sound], self.numbers[sound], lengths[sound]
+        self.points = _floats(rings, int(lengths.sum())).reshape(-1, 2)  # (P, 2)
+        self.starts = starts_of(lengths // 2)  # (k + 1,)
+
+    def _lengths(
+        self, rings: Sequence[Any], chunk: AnnotationChunk, log: ChunkLog
+    ) -> NDArray[np.int64]:
+        """Return how many numbers rings have, -1 for one that is faulty."""
+        is_sound = chunk.is_plain[self.rows]
+        for ring in np.flatnonzero(~is_sound).tolist():
+            fault = _type_fault(rings[ring])
             if fault is None:
-                self.rings.append(ring)
-                self.rows.append(row)
-                self.numbers.append(number)
+                is_sound[ring] = True
             else:
-                code, detail = fault
-                self.log.add(code, f"{entry.pointer}.segmentation[{number}]", detail)
-                self.faulty.add(row)
+                self._note(chunk, ring, "polygon-type", f"found {fault}", log)
+        if is_sound.all():
+            lengths = np.fromiter(map(len, rings), np.int64, len(rings))
+        else:
+            pairs = zip(rings, is_sound.tolist(), strict=True)
+            lengths = np.array([len(ring) if sound else -1 for ring, sound in pairs], np.int64)
+        is_odd = is_sound & (lengths % 2 == 1)
+        is_short = is_sound & ~is_odd & (lengths < _MIN_COORDINATES)
+        for ring in np.flatnonzero(is_odd).tolist():
+            self._note(chunk, ring, "polygon-odd", f"{lengths[ring]} numbers", log)
+        for ring in np.flatnonzero(is_short).tolist():
+            self._note(chunk, ring, "polygon-too-short", f"{lengths[ring] // 2} points", log)
+        lengths[is_odd | is_short] = -1
+        return lengths
 
-    def measure(self, entries: Sequence[AnnotationEntry], extents: NDArray[np.float64]) -> None:
+    def measure(
+        self,
+        chunk: AnnotationChunk,
+        sizes_hw: Sizes,
+        extents: NDArray[np.float64],
+        log: ChunkLog,
+    ) -> None:
         """Write the extent of every annotation without a faulty ring into its row."""
-        if not self.rings:
+        rows = self.rows
+        if len(rows) == 0:
             return
-        rows = np.array(self.rows)  # (k,)
-        ring_boxes = _ring_boxes(self.rings)  # (k, 4)
-        limits = np.array([(entry.image.width, entry.image.height) for entry in entries])[rows]
+        ring_boxes = np.concatenate(  # (k, 4), not finite where a coordinate is not
+            [
+                np.minimum.reduceat(self.points, self.starts[:-1]),
+                np.maximum.reduceat(self.points, self.starts[:-1]),
+            ],
+            axis=1,
+        )
+        limits = sizes_hw[rows, ::-1]
         finite = boxes.are_finite(ring_boxes)
-        self._note(entries, ring_boxes, ~finite, "polygon-not-finite")
+        ring_boxes_found = ring_boxes.copy()
         ring_boxes[~finite] = 0
         beyond = np.maximum(-ring_boxes[:, :2], ring_boxes[:, 2:] - limits).max(axis=1)
         far = beyond > limits.max(axis=1)
@@ -85,58 +155,44 @@ class _Rings:
         is_first = np.zeros(len(rows), bool)
         is_first[first] = True
         over_edge = (beyond > EDGE_TOLERANCE_PX) & ~far
-        self._note(entries, ring_boxes, is_outside & is_first, "polygon-outside")
-        self._note(entries, ring_boxes, far & ~is_outside, "polygon-far-beyond")
-        self._note(entries, ring_boxes, over_edge & ~is_outside, "polygon-beyond-edge")
-        self.faulty.update(rows[~finite | far | is_outside].tolist())
+        for code, broken in (
+            ("polygon-not-finite", ~finite),
+            ("polygon-outside", is_outside & is_first),
+            ("polygon-far-beyond", far & ~is_outside),
+            ("polygon-beyond-edge", over_edge & ~is_outside),
+        ):
+            for ring in np.flatnonzero(broken).tolist():
+                detail = describe_box(ring_boxes_found[ring], sizes_hw[rows[ring]])
+                self._note(chunk, ring, code, detail, log)
+        self.is_faulty[rows[~finite | far | is_outside]] = True
 
         lows = np.minimum.reduceat(ring_boxes[:, :2], first)
         highs = np.maximum.reduceat(ring_boxes[:, 2:], first)
         extents[rows[first]] = np.concatenate([lows, highs], axis=1)
-        extents[list(self.faulty)] = np.nan
+        extents[self.is_faulty] = np.nan
 
     def _note(
-        self,
-        entries: Sequence[AnnotationEntry],
-        ring_boxes: NDArray[np.float64],
-        broken: NDArray[np.bool_],
-        code: str,
+        self, chunk: AnnotationChunk, ring: int, code: str, detail: str, log: ChunkLog
     ) -> None:
-        for ring in np.flatnonzero(broken).tolist():
-            entry = entries[self.rows[ring]]
-            pointer = f"{entry.pointer}.segmentation[{self.numbers[ring]}]"
-            self.log.add(code, pointer, describe_box(ring_boxes[ring], entry.image))
+        row = self.rows[ring]
+        pointer = chunk.pointer(row, f".segmentation[{self.numbers[ring]}]")
+        log.add(chunk.places[row], code, pointer, detail)
 
 
-def describe_box(box: NDArray[np.float64], image: ImageEntry) -> str:
-    """Return where a box (4,) lies on its image, as text."""
+def describe_box(box: NDArray[np.float64], size_hw: Sizes) -> str:
+    """Return where a box (4,) lies on an image of a size (2,), as text."""
     x1, y1, x2, y2 = box
-    return f"x {x1:g} to {x2:g}, y {y1:g} to {y2:g} on {image.width} x {image.height}"
+    height, width = size_hw
+    return f"x {x1:g} to {x2:g}, y {y1:g} to {y2:g} on {width} x {height}"
 
 
-def _ring_fault(ring: Any) -> tuple[str, str] | None:
-    """Return code and detail of what is wrong with one ring by itself."""
+def _type_fault(ring: Any) -> str | None:
+    """Return what is there instead of a list of numbers."""
     if not isinstance(ring, list):
-        return "polygon-type", f"found {quote(ring)}"
-    if not NUMBERS.issuperset(map(type, ring)):
-        wrong = next(value for value in ring if type(value) not in NUMBERS)
-        return "polygon-type", f"found {quote(wrong)}"
-    if len(ring) % 2:
-        return "polygon-odd", f"{len(ring)} numbers"
-    if len(ring) < _MIN_COORDINATES:
-        return "polygon-too-short", f"{len(ring) // 2} points"
-    return None
-
-
-def _ring_boxes(rings: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Return the boxes (k, 4) around rings of x, y pairs; not finite where a coordinate is not."""
-    lengths = np.fromiter(map(len, rings), np.int64, len(rings))
-    coordinates = _floats(rings, int(lengths.sum()))  # (2 P,)
-    points = coordinates.reshape(-1, 2)  # (P, 2)
-    first = (lengths.cumsum() - lengths) // 2  # (k,)
-    lows = np.minimum.reduceat(points, first)
-    highs = np.maximum.reduceat(points, first)
-    return np.concatenate([lows, highs], axis=1)  # (k, 4)
+        return quote(ring)
+    if NUMBERS.issuperset(map(type, ring)):
+        return None
+    return next(quote(value) for value in ring if type(value) not in NUMBERS)
 
 
 def _floats(rings: Sequence[Sequence[float]], count: int) -> NDArray[np.float64]:
@@ -146,31 +202,30 @@ def _floats(rings: Sequence[Sequence[float]], count: int) -> NDArray[np.float64]
         return np.fromiter(map(as_float, chain.from_iterable(rings)), np.float64, count)
 
 
-def _rle_extent(entry: AnnotationEntry, log: FindingLog) -> tuple[float, float, float, float]:
-    """Return the box around an RLE; nan after noting what is wrong with it."""
-    faulty = (np.nan, np.nan, np.nan, np.nan)
-    pointer = f"{entry.pointer}.segmentation"
-    size, counts = entry.segmentation.get("size"), entry.segmentation.get("counts")
+def _read_runs(
+    segmentation: dict[str, Any], height: int, width: int, pointer: str, note: Note
+) -> NDArray[np.int64] | None:
+    """Return the run lengths (R,) of an RLE with foreground; None after noting why not."""
+    size, counts = segmentation.get("size"), segmentation.get("counts")
     if not (isinstance(size, list) and len(size) == 2 and {int}.issuperset(map(type, size))):
-        log.add("rle-type", f"{pointer}.size", f"found {quote(size)}")
-        return faulty
-    height, width = entry.image.height, entry.image.width
+        note("rle-type", f"{pointer}.size", f"found {quote(size)}")
+        return None
     if size != [height, width]:
         stated = f"{quote(size[0])} x {quote(size[1])}"
-        log.add("rle-size", f"{pointer}.size", f"{stated}, image {height} x {width} (h x w)")
-        return faulty
+        note("rle-size", f"{pointer}.size", f"{stated}, image {height} x {width} (h x w)")
+        return None
     try:
         runs = _run_lengths(counts, height * width)
     except ValueError as error:
-        log.add("rle-type", f"{pointer}.counts", str(error))
-        return faulty
+        note("rle-type", f"{pointer}.counts", str(error))
+        return None
     if runs is None:
-        log.add("rle-length", f"{pointer}.counts", f"not {height * width} pixels")
-        return faulty
+        note("rle-length", f"{pointer}.counts", f"not {height * width} pixels")
+        return None
     if not runs[1::2].any():
-        log.add("segmentation-empty", pointer, "an RLE without foreground")
-        return faulty
-    return boxes.runs_to_box(runs, height)
+        note("segmentation-empty", pointer, "an RLE without foreground")
+        return None
+    return runs
 
 
 def _run_lengths(counts: Any, num_pixels: int) -> NDArray[np.int64] | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
 
 from segtune.data.coco import CocoDataset
 
@@ -37,24 +38,24 @@ class SplitStatistics:
 
 def count(dataset: CocoDataset) -> SplitStatistics:
     """Return the statistics of a split."""
-    instances = [instance for image in dataset.images for instance in image.instances]
-    per_label = Counter(instance.label for instance in instances)
-    per_image = Counter(len(image.instances) for image in dataset.images)
-    per_size = Counter(_size_name(instance.area) for instance in instances)
+    table = dataset.table
+    per_label = np.bincount(table.labels, minlength=len(dataset.categories)).tolist()
+    numbers, num_images = np.unique(np.diff(table.image_starts), return_counts=True)
+    per_image = dict(zip(numbers.tolist(), num_images.tolist(), strict=True))
+    num_small = int((table.areas < _SMALL_BELOW_PX).sum())
+    num_large = int((table.areas >= _MEDIUM_BELOW_PX).sum())
     return SplitStatistics(
         num_images=len(dataset.images),
-        num_instances=len(instances),
-        num_background_images=per_image[0],
-        num_crowds=sum(instance.is_crowd for instance in instances),
+        num_instances=len(table),
+        num_background_images=per_image.get(0, 0),
+        num_crowds=int(table.is_crowd.sum()),
         instances_per_class={
             category.name: per_label[category.label] for category in dataset.categories
         },
-        instances_per_image={number: per_image[number] for number in sorted(per_image)},
-        instances_per_size={name: per_size[name] for name in ("small", "medium", "large")},
+        instances_per_image=per_image,
+        instances_per_size={
+            "small": num_small,
+            "medium": len(table) - num_small - num_large,
+            "large": num_large,
+        },
     )
-
-
-def _size_name(area_px: float) -> str:
-    if area_px < _SMALL_BELOW_PX:
-        return "small"
-    return "medium" if area_px < _MEDIUM_BELOW_PX else "large"
