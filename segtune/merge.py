@@ -126,6 +126,7 @@ def _join(
     refuse_unknown(renames, dict.fromkeys(declared))
     joined: dict[str, dict[str, Any]] = {}
     images: list[ListedImage] = []
+    noted: set[tuple[Path, str, int, int]] = set()
     for document in documents:
         new_id: dict[int, int] = {}
         for category in sorted(document.categories, key=lambda one: one["id"]):
@@ -136,10 +137,12 @@ def _join(
                 free = own_id if own_id not in taken else max(taken) + 1
                 joined[name] = category | {"id": free, "name": name}
             new_id[category["id"]] = joined[name]["id"]
-            if new_id[category["id"]] != category["id"]:
+            changed = (document.file.root, name, category["id"], joined[name]["id"])
+            if changed[2] != changed[3] and changed not in noted:
+                noted.add(changed)
                 account.note(
                     "category given another id",
-                    f"{document.file.path}, {name}: {category['id']} is {joined[name]['id']} now",
+                    f"{document.file.root}, {name}: {changed[2]} is {changed[3]} now",
                 )
         images += [_with_categories(image, new_id) for image in document.images]
     note_near_equal(list(joined), account)

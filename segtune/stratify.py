@@ -1,7 +1,7 @@
 """Groups dealt out to splits so that every split gets its share of every class.
 
 The first pass is iterative stratification (https://doi.org/10.1007/978-3-642-23808-6_10), extended
-from single images to groups that stay whole; the second moves groups for as long as that helps.
+from single images to groups that stay whole; the second moves and swaps groups for as long as that helps.
 
 Shapes: G groups, C counted things, S splits.
 """
@@ -13,7 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_MAX_SWEEPS = 20  # measured: drawn datasets settle within 3 to 8
+_MAX_SWEEPS = 20
+_MAX_GROUPS_TO_SWAP = 5000  # more of them come near enough by single moves
+_LEAST_GAIN = 1e-12  # below it, rounding could send a group back and forth
+_MAX_PARTNERS = 500  # that a group is weighed against for a swap
 
 
 def stratify(
@@ -73,36 +76,73 @@ def _fill_empty(counts: NDArray[np.int64], chosen: NDArray[np.int64], num_splits
             chosen[own[counts[own, -1].argmin()]] = split
 
 
+class _Deal:
+    """Who is in which split, and how far what the splits hold is from the wish."""
+
+    def __init__(
+        self, counts: NDArray[np.int64], wish: NDArray[np.float64], chosen: NDArray[np.int64]
+    ) -> None:
+        self.counts = counts
+        self.chosen = chosen
+        self.sizes = np.bincount(chosen, minlength=len(wish))  # (S,)
+        self.excess = -wish  # (S, C)
+        np.add.at(self.excess, chosen, counts)
+        self.weights = 1.0 / np.maximum(counts.sum(axis=0), 1) ** 2  # (C,)
+        # Images weigh as much as all else: a split of the wrong size is as bad as wrong classes.
+        self.weights[-1] *= max(len(self.weights) - 1, 1)
+
+    def move(self, group: int, split: int) -> None:
+        """Put a group into another split."""
+        here = self.chosen[group]
+        self.chosen[group] = split
+        self.excess[here] -= self.counts[group]
+        self.excess[split] += self.counts[group]
+        self.sizes[here] -= 1
+        self.sizes[split] += 1
+
+    def move_if_better(self, group: int) -> bool:
+        """Move a group to where the squared distance from the wish shrinks most, if anywhere."""
+        here, own = int(self.chosen[group]), self.counts[group]
+        if self.sizes[here] == 1:
+            return False
+        costs = (self.weights * own * (2 * self.excess + own)).sum(axis=1)  # (S,)
+        gain = (self.weights * own * (2 * self.excess[here] - own)).sum()
+        costs[here] = gain
+        best = int(costs.argmin())
+        if costs[best] >= gain - _LEAST_GAIN:
+            return False
+        self.move(group, best)
+        return True
+
+    def swap_if_better(self, group: int, rng: np.random.Generator) -> bool:
+        """Swap a group with the one of another split that helps most, if any does."""
+        here = int(self.chosen[group])
+        partners = rng.permutation(np.flatnonzero(self.chosen != here))[:_MAX_PARTNERS]
+        change = self.counts[partners] - self.counts[group]  # (partners, C)
+        tilt = self.excess[here] - self.excess[self.chosen[partners]]
+        costs = (2 * self.weights * change * (tilt + change)).sum(axis=1)
+        best = int(costs.argmin())
+        if costs[best] >= -_LEAST_GAIN:
+            return False
+        partner = int(partners[best])
+        there = int(self.chosen[partner])
+        self.move(group, there)
+        self.move(partner, here)
+        return True
+
+
 def _improve(
     counts: NDArray[np.int64],
     wish: NDArray[np.float64],
     chosen: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> None:
-    """Move single groups for as long as the squared distance from the wish shrinks."""
-    weights = 1.0 / np.maximum(counts.sum(axis=0), 1) ** 2  # (C,)
-    # Half of all weight to the images: a split of the wrong size is as bad as one of wrong classes.
-    weights[-1] *= max(len(weights) - 1, 1)
-    held = np.zeros_like(wish)  # (S, C)
-    np.add.at(held, chosen, counts)
-    sizes = np.bincount(chosen, minlength=len(wish))
+    """Move and swap groups for as long as the squared distance from the wish shrinks."""
+    deal = _Deal(counts, wish, chosen)
+    may_swap = len(counts) <= _MAX_GROUPS_TO_SWAP and len(wish) > 1
     for _ in range(_MAX_SWEEPS):
-        moved = False
+        helped = False
         for group in rng.permutation(len(counts)).tolist():
-            here, own = int(chosen[group]), counts[group]
-            if sizes[here] == 1:
-                continue
-            excess = held - wish  # (S, C)
-            gain_here = (weights * own * (2 * excess[here] - own)).sum()
-            costs = (weights * own * (2 * excess + own)).sum(axis=1)  # (S,)
-            costs[here] = gain_here
-            best = int(costs.argmin())
-            if costs[best] < gain_here - 1e-12:
-                chosen[group] = best
-                held[here] -= own
-                held[best] += own
-                sizes[here] -= 1
-                sizes[best] += 1
-                moved = True
-        if not moved:
+            helped |= deal.move_if_better(group) or (may_swap and deal.swap_if_better(group, rng))
+        if not helped:
             return

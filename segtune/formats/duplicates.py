@@ -18,6 +18,8 @@ def identical_files(paths: Sequence[Path], *, reporter: Reporter) -> list[list[i
     for place, path in enumerate(paths):
         by_size.setdefault(path.stat().st_size, []).append(place)
     candidates = [place for places in by_size.values() if len(places) > 1 for place in places]
+    if not candidates:
+        return []
     by_content: dict[tuple[int, str], list[int]] = {}
     with reporter.task("comparing images", len(candidates)) as task:
         for place in candidates:

@@ -208,5 +208,9 @@ def _read_line(
     if min(numbers) < -_TOLERANCE or max(numbers) > 1 + _TOLERANCE:
         return "polygon whose coordinates are no fractions between 0 and 1"
     height, width = size_hw
-    ring: Ring = [number * (height if place % 2 else width) for place, number in enumerate(numbers)]
+    # Fractions of nine digits give back coordinates of four decimals, and with them every pixel:
+    # pycocotools rounds points to fifths, where a billionth decides.
+    ring: Ring = [
+        round(number * (height if place % 2 else width), 4) for place, number in enumerate(numbers)
+    ]
     return AnnotatedInstance(names[int(index)], [ring])

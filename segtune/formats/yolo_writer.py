@@ -71,7 +71,7 @@ def _lines(
     account.carry("instances")
     height, width = image.size_hw
     fractions = np.clip(polygon / (width, height), 0, 1)  # (p, 2)
-    return [" ".join([str(index), *(f"{value:.6g}" for value in fractions.ravel())]) + "\n"]
+    return [" ".join([str(index), *(f"{value:.9g}" for value in fractions.ravel())]) + "\n"]
 
 
 def _one_polygon(
