@@ -37,7 +37,8 @@ class Wanted(NamedTuple):
 
 def wanted(image: AnnotatedImage) -> Wanted:
     """Return the wish of an image; pictures of one name are kept apart by split."""
-    return Wanted(image.file_name, image.source, image.split)
+    is_apart = image.split is None or image.file_name.startswith(f"{image.split}/")
+    return Wanted(image.file_name, image.source, None if is_apart else image.split)
 
 
 def distinct_names(pictures: Sequence[Wanted], *, by_stem: bool = False) -> list[str]:

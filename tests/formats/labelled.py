@@ -148,6 +148,8 @@ def coco_masks(file: Path) -> list[tuple[str, str, Bitmap]]:
         size_hw = (image["height"], image["width"])
         segmentation = annotation["segmentation"]
         if isinstance(segmentation, dict):
+            if isinstance(segmentation["counts"], list):
+                segmentation = coco_mask.frPyObjects(segmentation, *size_hw)
             bitmap = np.asarray(coco_mask.decode(segmentation), np.bool_)
         else:
             bitmap = np.zeros(size_hw, np.bool_)
