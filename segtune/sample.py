@@ -134,7 +134,7 @@ def _read(source: Path, images: Path | None) -> list[tuple[str, CocoPool]]:
             (
                 annotation_name(file.split),
                 CocoPool(
-                    categories=document.categories,
+                    categories=tuple(sorted(document.categories, key=lambda one: one["id"])),
                     images=tuple(sorted(document.images, key=lambda image: image.image_id)),
                     rest=document.rest,
                     renumbered=False,

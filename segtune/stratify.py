@@ -1,7 +1,7 @@
 """Groups dealt out to splits so that every split gets its share of every class.
 
 The first pass is iterative stratification (https://doi.org/10.1007/978-3-642-23808-6_10), extended
-from single images to groups that stay whole; the second moves and swaps groups for as long as that helps.
+from single images to groups that stay whole; the second moves and swaps groups while that helps.
 
 Shapes: G groups, C counted things, S splits.
 """

@@ -14,7 +14,7 @@ _MAX_CANDIDATES = 2000  # images that are weighed against each other at a time
 def choose_like_whole(
     counts: NDArray[np.int64], num: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return the places of `num` images whose counts are nearest to their share of the whole.
+    """Return the places of `num` images whose counts are near to their share of the whole.
 
     Things that nothing chosen shows yet come first, the rarest before all.
 
@@ -24,7 +24,6 @@ def choose_like_whole(
         rng: Decides between equals.
     """
     totals = counts.sum(axis=0)  # (C,)
-    wish = totals * num / max(len(counts), 1)
     weights = 1.0 / np.maximum(totals, 1) ** 2
     holders = (counts > 0).sum(axis=0)
     waiting = rng.permutation(len(counts))
@@ -38,6 +37,7 @@ def choose_like_whole(
             candidates = waiting[counts[waiting, rarest] > 0]
         candidates = candidates[:_MAX_CANDIDATES]
         own = counts[candidates]
+        wish = totals * (len(chosen) + 1) / len(counts)  # of as many images as there are by then
         costs = (weights * own * (2 * (held - wish) + own)).sum(axis=1)
         best = int(candidates[costs.argmin()])
         chosen.append(best)

@@ -105,7 +105,9 @@ def test_coco_comes_back_from_every_format(
         if not num_crowds:
             before = [one for one, crowd in zip(before, crowds, strict=True) if not crowd]
         else:
-            again = [one["iscrowd"] == 1 for one in read_json(tmp_path / "back" / name)["annotations"]]
+            again = [
+                one["iscrowd"] == 1 for one in read_json(tmp_path / "back" / name)["annotations"]
+            ]
             assert sorted(again) == sorted(crowds)
         key = lambda one: (one[0], one[1], np.flatnonzero(one[2])[0])  # noqa: E731
         before, after = sorted(before, key=key), sorted(after, key=key)
@@ -326,7 +328,10 @@ def test_one_picture_with_two_suffixes_keeps_two_label_files(tmp_path: Path) -> 
 
 def test_an_instance_that_covers_its_whole_image(tmp_path: Path) -> None:
     height, width = SIZE
-    shapes = [shape("sky", corners(0, 0, width, height)), mask_shape("all", 0, 0, np.ones(SIZE, bool))]
+    shapes = [
+        shape("sky", corners(0, 0, width, height)),
+        mask_shape("all", 0, 0, np.ones(SIZE, bool)),
+    ]
 
     convert(labelme_folder(tmp_path / "in", shapes), tmp_path / "yolo", to="yolo")
     convert(tmp_path / "yolo", tmp_path / "coco")

@@ -42,6 +42,15 @@ def note_near_equal(names: Sequence[str], account: Account) -> None:
             )
 
 
+def not_unicode(text: str) -> DatasetError:
+    """Return the error for a text of the source that no file can hold."""
+    return DatasetError(
+        "a name is not Unicode text",
+        where=repr(text),
+        remedy="rename it, or export the dataset again",
+    )
+
+
 def parse_renames(renames: Sequence[str]) -> dict[str, str]:
     """Return new names by old ones, of texts `old=new`.
 

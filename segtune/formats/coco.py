@@ -64,7 +64,7 @@ def _category_ids(documents: Sequence[CocoDocument], account: Account) -> dict[s
     ids: dict[str, int] = {}
     renumber = False
     for document in documents:
-        parents = {category.get("supercategory") for category in document.categories}
+        parents = [category.get("supercategory") for category in document.categories]
         for category in document.categories:
             name, category_id = category["name"], category["id"]
             is_parent = name in parents and category.get("supercategory") == "none"

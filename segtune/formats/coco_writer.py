@@ -13,6 +13,7 @@ from pycocotools import mask as coco_mask
 from segtune import masks
 from segtune.formats.account import Account
 from segtune.formats.annotated import AnnotatedDataset, AnnotatedImage, AnnotatedInstance, Split
+from segtune.formats.class_names import not_unicode
 from segtune.formats.pictures import distinct_names, put_pictures, wanted
 from segtune.progress import Reporter
 
@@ -69,10 +70,18 @@ def write_coco(
 
 
 def write_documents(folder: Path, documents: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write COCO files by name into a folder, which is made."""
+    """Write COCO files by name into a folder, which is made.
+
+    Raises:
+        DatasetError: A text in it cannot be written as UTF-8.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in documents.items():
-        (folder / name).write_text(json.dumps(document, ensure_ascii=False) + "\n", "utf-8")
+        text = json.dumps(document, ensure_ascii=False) + "\n"
+        try:
+            (folder / name).write_text(text, "utf-8")
+        except UnicodeEncodeError as error:
+            raise not_unicode(text[max(error.start - 20, 0) : error.end]) from error
 
 
 def _image_entry(image: AnnotatedImage, name: str, image_id: int) -> dict[str, Any]:

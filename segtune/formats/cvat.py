@@ -149,7 +149,7 @@ def _part(shape: Element, size_hw: tuple[int, int]) -> Ring | Rle | str:
             if any(len(pair) != 2 for pair in pairs):
                 return "polygon whose points cannot be read"
             ring = [float(value) for pair in pairs for value in pair]
-    except ValueError:
+    except (OverflowError, ValueError):
         return f"{shape.tag} whose numbers cannot be read"
     return ring_fault(ring, size_hw) or ring
 

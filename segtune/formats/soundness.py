@@ -12,6 +12,7 @@ from segtune import masks
 from segtune.errors import DatasetError
 from segtune.formats.account import Account
 from segtune.formats.annotated import AnnotatedDataset, AnnotatedImage, AnnotatedInstance
+from segtune.formats.class_names import not_unicode
 from segtune.formats.rings import ring_fault
 
 
@@ -19,8 +20,13 @@ def without_faulty(dataset: AnnotatedDataset, account: Account) -> AnnotatedData
     """Return the dataset without instances that cannot be drawn.
 
     Raises:
-        DatasetError: No image, or no class, is left of it.
+        DatasetError: No image, or no class, is left of it; a name is not Unicode text.
     """
+    for name in (*dataset.class_names, *(image.file_name for image in dataset.images)):
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise not_unicode(name) from error
     if not dataset.images or not dataset.class_names:
         what = "image" if not dataset.images else "class"
         lost = [f"{entry.count} x {entry.kind}: {entry.places[0]}" for entry in account.lost]

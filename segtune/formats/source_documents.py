@@ -76,6 +76,8 @@ def read_yaml(path: Path) -> Any:
     except strict_yaml.YamlError as error:
         line = f"line {error.line}: " if error.line else ""
         raise _broken(path, "YAML", f"{line}{error.problem}") from error
+    except RecursionError as error:
+        raise _broken(path, "YAML", "nested too deeply") from error
 
 
 class _DoctypeError(Exception):

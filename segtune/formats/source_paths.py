@@ -25,7 +25,7 @@ def as_parts(name: str) -> tuple[str, ...]:
 
 def refuse_inside(output: Path, source: Path) -> None:
     """Raise OutputError for an output inside its own source, where it would be read next time."""
-    if source.is_dir() and is_inside(source, output):
+    if source.is_dir() and output != source and is_inside(source, output):
         raise OutputError(
             f"{output} lies inside {source}",
             where=str(output),
@@ -104,5 +104,5 @@ def split_of_folder(root: Path, path: Path) -> Split | None:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name too long, a folder that may not be entered
+    except (OSError, ValueError):  # a name too long, or half of a pair of surrogates in it
         return False

@@ -94,7 +94,7 @@ def _classes(source: Path) -> tuple[dict[int, str], dict[Colour, int] | None]:
         if not name.strip() or name.startswith("#"):
             continue
         channels = rest.split(":")[0].split(",")
-        if len(channels) != 3 or not all(channel.strip().isdigit() for channel in channels):
+        if len(channels) != 3 or not all(channel.strip().isdecimal() for channel in channels):
             raise DatasetError(
                 "a line of labelmap.txt is not `name:red,green,blue:parts:actions`",
                 where=f"{source / 'labelmap.txt'}: {line}",

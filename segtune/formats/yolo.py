@@ -6,6 +6,7 @@ A line is a class index and the corners of one polygon, as fractions of width an
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,11 @@ def _class_names(names: Any, file: Path) -> dict[int, str]:
     pairs = names.items() if isinstance(names, dict) else enumerate(names)
     found: dict[int, str] = {}
     for index, name in pairs:
-        if not str(index).isdigit() or isinstance(name, list | dict) or name is None:
+        if (
+            not re.fullmatch(r"[0-9]{1,9}", str(index))
+            or isinstance(name, list | dict)
+            or name is None
+        ):
             raise DatasetError(
                 "`names` is neither a list of names nor a mapping of 0, 1, 2, ... to names",
                 where=f"{file}, names",

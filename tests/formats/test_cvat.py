@@ -96,7 +96,9 @@ def test_shapes_without_masks_and_faulty_ones_are_counted(tmp_path: Path) -> Non
     assert dataset.images[0].instances == ()
     assert sum(entry.count for entry in account.lost) == 13
     assert account.lost[0].places == [f"{tmp_path}/annotations.xml, a.png, box 0"]
-    assert {entry.kind: entry.count for entry in account.lost}["mask that does not fit its image"] == 2
+    assert {entry.kind: entry.count for entry in account.lost}[
+        "mask that does not fit its image"
+    ] == 2
 
 
 def test_subsets_are_splits_and_images_may_lie_elsewhere(tmp_path: Path) -> None:
@@ -137,9 +139,7 @@ def test_entities_are_refused_before_they_expand(tmp_path: Path) -> None:
         ("<html></html>", "is not an export of CVAT"),
     ],
 )
-def test_other_xml_is_an_error_that_names_the_file(
-    tmp_path: Path, text: str, problem: str
-) -> None:
+def test_other_xml_is_an_error_that_names_the_file(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "annotations.xml").write_text(text)
 
     with pytest.raises(DatasetError, match=rf"annotations\.xml {problem}"):

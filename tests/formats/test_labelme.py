@@ -189,7 +189,10 @@ def test_background_over_nothing_is_counted(tmp_path: Path) -> None:
 def test_painted_masks_keep_every_pixel_and_are_cut_at_the_edge(tmp_path: Path) -> None:
     small = np.zeros((4, 6), bool)
     small[1, 2] = small[3, 5] = True
-    shapes = [mask_shape("speck", 10, 20, small), mask_shape("speck", 78, 57, np.ones((4, 6), bool))]
+    shapes = [
+        mask_shape("speck", 10, 20, small),
+        mask_shape("speck", 78, 57, np.ones((4, 6), bool)),
+    ]
 
     dataset, account = _read(labelme_folder(tmp_path, shapes))
 
@@ -216,7 +219,9 @@ def test_pictures_are_found_however_the_path_is_written(
     tmp_path: Path, stated: str, there: str
 ) -> None:
     picture = draw_picture(tmp_path / (there if "/" in there else f"json/{there}"))
-    write_json(tmp_path / "json/a.json", labelme_document([shape("x", corners(1, 1, 5, 5))], stated))
+    write_json(
+        tmp_path / "json/a.json", labelme_document([shape("x", corners(1, 1, 5, 5))], stated)
+    )
 
     dataset, account = _read(tmp_path)
 

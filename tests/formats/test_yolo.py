@@ -92,7 +92,9 @@ def test_lines_that_are_no_polygons_are_counted_with_their_places(tmp_path: Path
     file = tmp_path / "labels" / "train" / "a.txt"
     assert {entry.kind: entry.places for entry in account.lost} == {
         "box, which has no mask": [f"{file}, line 3"],
-        "polygon with an odd number of coordinates, or fewer than three points": [f"{file}, line 4"],
+        "polygon with an odd number of coordinates, or fewer than three points": [
+            f"{file}, line 4"
+        ],
         "class index that `names` does not have": [f"{file}, line 5"],
         "polygon whose coordinates are no fractions between 0 and 1": [f"{file}, line 6"],
         "line that is not made of numbers": [f"{file}, line 7", f"{file}, line 8"],
@@ -158,7 +160,7 @@ def test_rings_of_one_instance_are_joined_without_a_pixel_between_them(tmp_path:
     expected = masks.rasterise(rings, SIZE)
     assert len(lines) == 1
     np.testing.assert_array_equal(_bitmap(lines[0]), expected)
-    assert [note.kind for note in account.notes][0] == "several rings, joined by bridges without width"
+    assert account.notes[0].kind == "several rings, joined by bridges without width"
 
 
 def test_rings_that_overlap_are_united_and_not_cut_out_of_each_other(tmp_path: Path) -> None:
