@@ -147,6 +147,6 @@ def _read(
         return read_voc(source, account, reporter=reporter)
     if source_format == "masks":
         return read_mask_files(source, account, class_name=class_name, reporter=reporter)
-    if source_format == "cvat" and find_xml(source) is not None:
+    if source_format == "cvat" and find_xml(source):
         return read_cvat(source, account, images=images, reporter=reporter)
     return read_coco_dataset(source, account, images=images, reporter=reporter)

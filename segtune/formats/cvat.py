@@ -37,12 +37,12 @@ _WITHOUT_MASK = {
 _OWN_SHAPES = ("polygon", "mask", "ellipse")
 
 
-def find_xml(source: Path) -> Path | None:
-    """Return the XML file of an export, or None."""
+def find_xml(source: Path) -> list[Path]:
+    """Return the XML files of an export: `annotations.xml`, or one a subset as Datumaro writes."""
     if source.is_file():
-        return source if source.suffix.lower() == ".xml" else None
+        return [source] if source.suffix.lower() == ".xml" else []
     path = source / XML_NAME
-    return path if path.is_file() else None
+    return [path] if path.is_file() else sorted(source.glob("*.xml"))
 
 
 def read_cvat(
@@ -61,13 +61,33 @@ def read_cvat(
     Raises:
         DatasetError: The file is missing or not CVAT's.
     """
-    file = find_xml(source)
-    if file is None:
+    roots = {file: _read_root(file) for file in find_xml(source)}
+    if not roots:
         raise DatasetError(
             f"there is no {XML_NAME}",
             where=str(source),
             remedy="export as `CVAT for images 1.1`, unpack, and give the folder",
         )
+    declared: list[str] = []
+    found = []
+    with reporter.task(
+        "reading CVAT shapes", sum(len(root.findall("image")) for root in roots.values())
+    ) as task:
+        for file, root in roots.items():
+            declared += [name.text or "" for name in root.findall("./meta//labels/label/name")]
+            for track in root.findall("track"):
+                account.lose("track of a video", f"{file}, track {track.get('id')}")
+            for entry in root.findall("image"):
+                image = _read_image(file, entry, images, account)
+                found += [] if image is None else [image]
+                task.advance()
+    used = {instance.class_name for image in found for instance in image.instances}
+    names = in_order(used, [name for name in declared if name])
+    note_near_equal(names, account)
+    return AnnotatedDataset(names, tuple(found))
+
+
+def _read_root(file: Path) -> Element:
     root = read_xml(file)
     if root.tag != "annotations":
         raise DatasetError(
@@ -75,26 +95,13 @@ def read_cvat(
             where=f"{file}, <{root.tag}>",
             remedy="export as `CVAT for images 1.1`",
         )
-    for track in root.findall("track"):
-        account.lose("track of a video", f"{file}, track {track.get('id')}")
-    entries = root.findall("image")
-    found = []
-    with reporter.task("reading CVAT shapes", len(entries)) as task:
-        for entry in entries:
-            image = _read_image(file, entry, images, account)
-            found += [] if image is None else [image]
-            task.advance()
-    declared = [name.text or "" for name in root.findall("./meta//labels/label/name")]
-    used = {instance.class_name for image in found for instance in image.instances}
-    names = in_order(used, [name for name in declared if name])
-    note_near_equal(names, account)
-    return AnnotatedDataset(names, tuple(found))
+    return root
 
 
 def _read_image(
     file: Path, entry: Element, images: Path | None, account: Account
 ) -> AnnotatedImage | None:
-    name, subset = entry.get("name", ""), entry.get("subset", "")
+    name, subset = entry.get("name", ""), entry.get("subset", file.stem)
     place = f"{file}, {name}"
     beside = [file.parent / "images", file.parent / "images" / subset, file.parent]
     picture = find_inside(images or file.parent, name, [images] if images else beside)

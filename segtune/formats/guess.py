@@ -64,7 +64,7 @@ def _of_folder(source: Path) -> list[SourceFormat]:
         found.append("coco")
     if (source / "SegmentationObject").is_dir():
         found.append("voc")
-    if cvat.find_xml(source) is not None:
+    if cvat.find_xml(source):
         found.append("cvat")
     if mask_files.has_mask_folders(source):
         found.append("masks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from segtune.formats.annotated import (
     split_of_word,
 )
 from segtune.formats.class_names import NO_CLASSES, read_names
-from segtune.formats.index_pictures import Colour, read_index_picture
+from segtune.formats.index_pictures import Colour, read_index_picture, voc_colours
 from segtune.formats.pictures import size_or_loss
 from segtune.formats.source_documents import read_text
 from segtune.formats.source_paths import as_parts, pictures_in
 from segtune.progress import Reporter
 
 VOID = 255
+_COLOUR = re.compile(r"\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*")
 # http://host.robots.ox.ac.uk/pascal/VOC/voc2012/segexamples/
 VOC_CLASSES = (
     "aeroplane",
@@ -89,20 +91,26 @@ def _classes(source: Path) -> tuple[dict[int, str], dict[Colour, int] | None]:
         return dict(enumerate(names, start=1)), None
     named: dict[int, str] = {}
     colours: dict[Colour, int] = {}
+    palette = list(voc_colours())
     for line in read_text(source / "labelmap.txt").splitlines():
         name, _, rest = line.partition(":")
         if not name.strip() or name.startswith("#"):
             continue
-        channels = rest.split(":")[0].split(",")
-        if len(channels) != 3 or not all(channel.strip().isdecimal() for channel in channels):
+        colour = rest.split(":")[0]
+        if not colour:  # as Datumaro writes a class whose colour is that of VOC's palette
+            colours[palette[len(colours)]] = len(colours)
+        elif (match := _COLOUR.fullmatch(colour)) is not None:
+            red, green, blue = (int(channel) for channel in match.groups())
+            colours[(red, green, blue)] = len(colours)
+        else:
             raise DatasetError(
                 "a line of labelmap.txt is not `name:red,green,blue:parts:actions`",
                 where=f"{source / 'labelmap.txt'}: {line}",
                 remedy="export the file again",
             )
-        colours[(int(channels[0]), int(channels[1]), int(channels[2]))] = len(colours)
         if name != "background" and name not in NO_CLASSES:
             named[len(colours) - 1] = name
+    colours.setdefault(palette[VOID], VOID)
     return named, colours
 
 

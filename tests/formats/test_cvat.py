@@ -146,6 +146,17 @@ def test_other_xml_is_an_error_that_names_the_file(tmp_path: Path, text: str, pr
         _read(tmp_path)
 
 
+def test_one_file_a_subset_as_datumaro_writes(tmp_path: Path) -> None:
+    for subset in ("train", "val"):
+        root = _export(tmp_path, POLYGON)
+        (root / "annotations.xml").rename(root / f"{subset}.xml")
+
+    dataset, _ = _read(tmp_path)
+
+    assert [image.split for image in dataset.images] == ["train", "val"]
+    assert dataset.class_names == ("dog", "cat")
+
+
 def test_tracks_of_a_video_are_counted(tmp_path: Path) -> None:
     (tmp_path / "annotations.xml").write_text('<annotations><track id="0"/></annotations>')
 

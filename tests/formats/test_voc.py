@@ -87,6 +87,21 @@ def test_labelmap_of_cvat_gives_classes_by_colour(tmp_path: Path) -> None:
     assert [one.class_name for one in dataset.images[0].instances] == ["hound", "tabby"]
 
 
+def test_labelmap_of_datumaro_may_leave_colours_to_the_palette(tmp_path: Path) -> None:
+    root = _folder(tmp_path, coloured=True)
+    names = ["background", *(f"class {number}" for number in range(1, DOG + 1))]
+    (root / "labelmap.txt").write_text("".join(f"{name}:::\n" for name in names))
+
+    dataset, _ = _read(root)
+
+    found = [one.class_name for one in dataset.images[0].instances]
+    assert found == [f"class {DOG}", f"class {CAT}"]
+
+    (root / "labelmap.txt").write_text("background:0,0:0::\n")
+    with pytest.raises(DatasetError, match=r"a line of labelmap\.txt"):
+        _read(root)
+
+
 def test_class_names_of_labelme_and_instances_of_no_class(tmp_path: Path) -> None:
     root = _folder(tmp_path)
     names = ["__ignore__", "_background_", *(f"class {number}" for number in range(1, DOG))]
