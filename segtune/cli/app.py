@@ -11,15 +11,19 @@ import segtune
 from segtune.cli import (
     check_dataset,
     console,
+    convert,
     demo,
     doctor,
     evaluate,
     export,
+    merge,
     models,
     predict,
     recipes,
     registry,
     replay,
+    sample,
+    split,
     train,
 )
 from segtune.errors import SegtuneError
@@ -77,6 +81,10 @@ def start(
 
 
 app.command("check-dataset")(check_dataset.check_dataset)
+app.command("convert")(convert.convert)
+app.command("split")(split.split)
+app.command("merge")(merge.merge)
+app.command("sample")(sample.sample)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("export")(export.export)

@@ -43,3 +43,15 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change one key, such as optimizer.lr=1e-4."),
 ]
 MODEL_HELP = "Run, checkpoint or bundle folder, pipeline YAML, or models:/NAME@ALIAS."
+ImagesFolder = Annotated[
+    Path | None,
+    typer.Option("--images", metavar="DIR", help="Folder of the pictures, where it is unusual."),
+]
+Link = Annotated[
+    bool, typer.Option("--link", help="Link pictures instead of copying them; hard where possible.")
+]
+Renames = Annotated[
+    list[str] | None,
+    typer.Option("--rename", metavar="OLD=NEW", help="Another name for a class; repeatable."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Another seed gives another choice.")]

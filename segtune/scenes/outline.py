@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from segtune import masks
 from segtune.masks import Segmentation
+from segtune.outlines import trace
 
-_FINER = 4  # the outline is traced on a grid this much finer, to run along pixel edges
-_LEEWAY_PX = 0.3  # measured: the rasterised polygon is then the bitmap itself
 _LEAST_IOU = 0.98  # between a mask and its polygon
 
 
@@ -31,16 +29,8 @@ def segmentation_of(bitmap: NDArray[np.bool_]) -> Segmentation:
 
 def _only_ring(bitmap: NDArray[np.bool_]) -> NDArray[np.float64] | None:
     """Return the outline (p, 2) as x, y in pixels; None for holes, parts, or nothing at all."""
-    left, top, width, height = cv2.boundingRect(bitmap.astype(np.uint8))
-    window = bitmap[top : top + height, left : left + width].astype(np.uint8)
-    fine = window.repeat(_FINER, axis=0).repeat(_FINER, axis=1)
-    rings, _ = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    if len(rings) != 1:
-        return None
-    simple = cv2.approxPolyDP(rings[0], _LEEWAY_PX * _FINER, closed=True)[:, 0]  # (p, 2)
-    if len(simple) < 3:
-        return None
-    return np.asarray((simple + 0.5) / _FINER + (left, top), np.float64)
+    outlines = trace(bitmap)
+    return outlines[0].points if len(outlines) == 1 else None
 
 
 def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:

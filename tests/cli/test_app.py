@@ -21,6 +21,10 @@ from segtune.recipe_files import list_recipes
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
     "check-dataset",
+    "convert",
+    "split",
+    "merge",
+    "sample",
     "train",
     "eval",
     "export",
@@ -76,6 +80,8 @@ def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
         ["check-dataset", "nowhere"],
         ["train", "--recipe", "nowhere.yaml"],
         ["registry", "--help"],
+        ["convert", "nowhere", "out"],
+        ["split", "nowhere", "out", "--val", "0.2"],
         ["replay", "nowhere"],
     ],
     ids=" ".join,
