@@ -26,6 +26,15 @@ def check_dataset(
     train: Annotated[Path | None, typer.Option(help="COCO file of the training split.")] = None,
     val: Annotated[Path | None, typer.Option(help="COCO file of the validation split.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the images.")] = None,
+    report_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="DIR",
+            help="Also write DIR/report.html with pictures of every finding, and PaddleX's "
+            "check_dataset_result.json.",
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Look for every fault of a COCO dataset. Exit status 1 if there is one."""
@@ -40,8 +49,18 @@ def check_dataset(
             where="segtune check-dataset",
             remedy="give its folder, or --train, --val and --images",
         )
-    data = DataRecipe(root=root, train=train, val=val, images=images)
-    report = check(locate(data, Path.cwd()), reporter=console.reporter())
+    if report_folder is not None:
+        from segtune.dataset_report.folder import refuse_taken
+
+        refuse_taken(report_folder)
+    reporter = console.reporter()
+    files = locate(DataRecipe(root=root, train=train, val=val, images=images), Path.cwd())
+    report = check(files, reporter=reporter)
+    page = None
+    if report_folder is not None:
+        from segtune.dataset_report.folder import write_report
+
+        page = write_report(report, files, report_folder, reporter=reporter)
     if as_json:
         console.show_json(report.to_json())
     else:
