@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from segtune.cli import console, options
+from segtune.cli import console, dataset_summary, options
 from segtune.errors import RecipeError
 
-if TYPE_CHECKING:
-    from segtune.check_dataset import DatasetReport
-    from segtune.data.findings import Finding
-
 EXIT_FAULTY = 1
-PLACES_SHOWN = 3  # of each finding; --json has up to ten
 
 
 def check_dataset(
@@ -63,43 +58,9 @@ def check_dataset(
         page = write_report(report, files, report_folder, reporter=reporter)
     if as_json:
         console.show_json(report.to_json())
+        if page is not None:
+            console.note(f"report: {page}")
     else:
-        _show(report)
+        dataset_summary.show(report, page)
     if report.verdict != "pass":
         raise typer.Exit(EXIT_FAULTY)
-
-
-def _show(report: DatasetReport) -> None:
-    splits = report.statistics
-    counts = [
-        ("images", "num_images"),
-        ("instances", "num_instances"),
-        ("images without instances", "num_background_images"),
-        ("crowd regions", "num_crowds"),
-    ]
-    rows = [
-        [title, *(str(getattr(split, name)) for split in splits.values())] for title, name in counts
-    ]
-    classes = {name: None for split in splits.values() for name in split.instances_per_class}
-    rows += [
-        [
-            f"class {name}",
-            *(str(split.instances_per_class.get(name, 0)) for split in splits.values()),
-        ]
-        for name in classes
-    ]
-    console.show_table(["", *splits], rows)
-    for finding in report.findings:
-        console.show(_text(finding))
-    num_errors = sum(finding.count for finding in report.errors)
-    verdict = "can be trained on" if report.verdict == "pass" else f"has {num_errors} errors"
-    console.show(f"{report.verdict}: the dataset {verdict}")
-
-
-def _text(finding: Finding) -> str:
-    places = list(finding.places[:PLACES_SHOWN])
-    if finding.count > len(places):
-        places.append(f"and {finding.count - len(places)} more")
-    lines = [f"{finding.severity}: {finding.message} ({finding.count} x {finding.code})"]
-    lines += [f"{'where:' if index == 0 else '':<6} {place}" for index, place in enumerate(places)]
-    return "\n".join([*lines, f"fix:   {finding.remedy}", ""])

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segtune.dataset_report.loose import Shape
+from segtune.dataset_report.shapes import Shape
 
 Colour = tuple[int, int, int]  # RGB
 
@@ -109,9 +109,7 @@ def _window_around(extent: NDArray[np.float64], size_hw: tuple[int, int]) -> _Wi
     height, width = size_hw
     image = np.array([0.0, 0.0, width, height])
     limits = image + _REACH * np.array([-width, -height, width, height])
-    near = np.concatenate(
-        [np.maximum(extent[:2], limits[:2]), np.minimum(extent[2:], limits[2:])]
-    )
+    near = np.concatenate([np.maximum(extent[:2], limits[:2]), np.minimum(extent[2:], limits[2:])])
     if (near[2:] < near[:2]).any():
         return None
     is_inside = (extent[:2] < image[2:]).all() and (extent[2:] > 0).all()
@@ -121,8 +119,10 @@ def _window_around(extent: NDArray[np.float64], size_hw: tuple[int, int]) -> _Wi
     around = near + np.array([-margin, -margin, margin, margin])
     if is_inside:  # the image is context enough
         around = np.concatenate(
-            [np.maximum(around[:2], np.minimum(near[:2], 0)),
-             np.minimum(around[2:], np.maximum(near[2:], image[2:]))]
+            [
+                np.maximum(around[:2], np.minimum(near[:2], 0)),
+                np.minimum(around[2:], np.maximum(near[2:], image[2:])),
+            ]
         )
     return _fit(around, near, size_hw)
 
@@ -167,7 +167,9 @@ def _backdrop(image: NDArray[np.uint8], window: _Window) -> NDArray[np.uint8]:
     way = cv2.INTER_AREA if window.scale < 1 else cv2.INTER_CUBIC
     if window.scale > 4:
         way = cv2.INTER_NEAREST  # so that pixels can be counted
-    canvas[top:bottom, left:right] = cv2.resize(part, (right - left, bottom - top), interpolation=way)
+    canvas[top:bottom, left:right] = cv2.resize(
+        part, (right - left, bottom - top), interpolation=way
+    )
     return canvas
 
 
@@ -177,7 +179,9 @@ def _draw_shape(canvas: NDArray[np.uint8], shape: Shape, window: _Window) -> Non
         tinted[_bitmap_on_picture(shape.bitmap, window)] = MASK_COLOUR
     for ring in shape.rings:
         if len(ring) > 2:
-            cv2.fillPoly(tinted, [_fixed(window.to_picture(ring))], MASK_COLOUR, shift=_SUBPIXEL_BITS)
+            cv2.fillPoly(
+                tinted, [_fixed(window.to_picture(ring))], MASK_COLOUR, shift=_SUBPIXEL_BITS
+            )
     cv2.addWeighted(tinted, _TINT, canvas, 1 - _TINT, 0, dst=canvas)
     _draw_outlines(canvas, shape, window, MASK_COLOUR, thickness=3)
     if shape.box is not None:
@@ -252,5 +256,6 @@ def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
     A coordinate of COCO is an edge between pixels, one of OpenCV the middle of a pixel.
     """
     limit = 2.0**25
-    scaled = np.rint((points - 0.5) * 2**_SUBPIXEL_BITS)
-    return scaled.clip(-limit, limit).astype(np.int32).reshape(-1, 1, 2)
+    scaled = np.rint((points - 0.5) * 2**_SUBPIXEL_BITS).clip(-limit, limit)
+    fixed: NDArray[np.int32] = scaled.astype(np.int32).reshape(-1, 1, 2)
+    return fixed

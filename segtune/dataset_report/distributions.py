@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtune.data.statistics import SplitStatistics
-from segtune.dataset_report.loose import LooseSplit, Shape
+from segtune.dataset_report.loose import LooseSplit
+from segtune.dataset_report.shapes import Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +42,7 @@ class Distribution:
         return cls(table[:, 0], table[:, 1], table[:, 2:], np.repeat(counts[:, 0], counts[:, 1]))
 
 
-def _measures(
-    shape: Shape, size_hw: tuple[int, int]
-) -> tuple[float, float, float, float] | None:
+def _measures(shape: Shape, size_hw: tuple[int, int]) -> tuple[float, float, float, float] | None:
     """Return side, ratio and centre of a mask, None where it has no area on its image."""
     mask = Shape(shape.rings, shape.bitmap, None, ())
     extent, area = mask.extent, _area(mask)

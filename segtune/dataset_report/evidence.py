@@ -42,7 +42,7 @@ class EvidenceMaker:
 
     def of(self, places: Sequence[Place], most: int) -> list[Evidence]:
         """Return pictures of up to `most` places; places that are on no image have none."""
-        found = []
+        found: list[Evidence] = []
         for place in places:
             if len(found) == most:
                 break
@@ -87,8 +87,7 @@ class EvidenceMaker:
         others = [
             neighbour.shape
             for index in split.annotations_of.get(image.index, ())[:_NEIGHBOURS_DRAWN]
-            if index != annotation.index
-            and (neighbour := split.annotation(index)) is not None
+            if index != annotation.index and (neighbour := split.annotation(index)) is not None
         ]
         drawn = draw_annotation(picture, shape, others)
         lacks = list(shape.lacks)
@@ -109,9 +108,7 @@ class EvidenceMaker:
             f"{(name or 'Unknown class')[:_NAME_SHOWN]} on {image.file_name}: "
             f"its {' and '.join(parts)} drawn over the photograph"
         )
-        return Evidence(
-            place, data_uri(drawn), alt, name, image.file_name, "; ".join(lacks)
-        )
+        return Evidence(place, data_uri(drawn), alt, name, image.file_name, "; ".join(lacks))
 
 
 def _counted(number: int, noun: str) -> str:

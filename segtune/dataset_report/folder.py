@@ -10,8 +10,8 @@ from segtune import files
 from segtune.check_dataset import DatasetReport
 from segtune.data.layout import SplitFiles
 from segtune.dataset_report.loose import LooseSplit
-from segtune.dataset_report.page import GENERATOR, render
 from segtune.dataset_report.paddlex import DEMO_FOLDER, FOLDER, HISTOGRAM, RESULT_FILE, write_result
+from segtune.dataset_report.page import GENERATOR, render
 from segtune.dataset_report.photographs import Photographs
 from segtune.errors import OutputError
 from segtune.progress import Reporter, SilentReporter

@@ -22,7 +22,7 @@ from segtune.dataset_report.evidence import MOST_PICTURES, PAGE_PICTURES, Eviden
 from segtune.dataset_report.loose import LooseSplit
 from segtune.dataset_report.photographs import Photographs
 from segtune.dataset_report.places import Place, parse_place
-from segtune.dataset_report.samples import ClassSamples, class_samples
+from segtune.dataset_report.samples import class_samples
 from segtune.progress import Reporter
 
 MOST_CLASS_ROWS = 2000

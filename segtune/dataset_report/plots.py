@@ -41,8 +41,9 @@ class Axis:
 
 
 def histogram(values: Mapping[str, NDArray[np.float64]], axis: Axis, alt: str) -> str:
-    """Return a histogram of one or two series as shares of each; what lies beyond the bins
-    counts into the outermost ones.
+    """Return a histogram of one or two series, as shares of each.
+
+    What lies beyond the bins counts into the outermost ones.
 
     Args:
         values: The values (n,) by split; the first is drawn as bars, the second as a line.
@@ -105,10 +106,12 @@ def count_axis(most: int) -> Axis:
     """Return the axis of instances an image, from none to `most`, in at most 30 bins."""
     width = max(1, -(-(most + 1) // 30))
     num_bins = max(4, -(-(most + 1) // width))
-    edges = np.arange(num_bins + 1) * width - 0.5
+    edges = np.arange(num_bins + 1, dtype=np.float64) * width - 0.5
     every = max(1, -(-num_bins // 8))
-    ticks = [(float(number * width + (width - 1) / 2), _span(number * width, width))
-             for number in range(0, num_bins, every)]
+    ticks = [
+        (float(number * width + (width - 1) / 2), _span(number * width, width))
+        for number in range(0, num_bins, every)
+    ]
     return Axis(edges, ticks, "instances on an image")
 
 
@@ -145,7 +148,9 @@ def _ticks(axis: Axis) -> str:
         if axis.edges[0] <= at <= axis.edges[-1]
     ]
     middle = _LEFT + _PLOT_W / 2
-    parts.append(f'<text class="x title" x="{middle:.0f}" y="{base + 34}">{escape(axis.title)}</text>')
+    parts.append(
+        f'<text class="x title" x="{middle:.0f}" y="{base + 34}">{escape(axis.title)}</text>'
+    )
     return "".join(parts)
 
 

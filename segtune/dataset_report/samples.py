@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from segtune import masks
 from segtune.categories import Categories
 from segtune.dataset_report.inline import data_uri, shrink
-from segtune.dataset_report.loose import LooseAnnotation, LooseSplit, Shape
+from segtune.dataset_report.loose import LooseAnnotation, LooseSplit
 from segtune.dataset_report.photographs import Photographs
+from segtune.dataset_report.shapes import Shape
 from segtune.draw import Tags, overlay
 from segtune.instances import Instances
 
@@ -56,9 +57,7 @@ def class_samples(
     categories = Categories(enumerate(names))
     where = {split: _images_by_class(each) for split, each in splits.items()}
     totals = {
-        name: sum(
-            len(rows) for images in where.values() for rows in images.get(name, {}).values()
-        )
+        name: sum(len(rows) for images in where.values() for rows in images.get(name, {}).values())
         for name in names
     }
     most_classes = PAGE_SAMPLES // (2 * MOST_PER_SPLIT) if len(names) <= 12 else PAGE_SAMPLES // 2
@@ -161,9 +160,7 @@ def _spread(values: list[int], most: int) -> list[int]:
     return [values[number * len(values) // most] for number in range(most)]
 
 
-def _bitmap(
-    shape: Shape, size_hw: tuple[int, int], small_hw: tuple[int, int]
-) -> NDArray[np.bool_]:
+def _bitmap(shape: Shape, size_hw: tuple[int, int], small_hw: tuple[int, int]) -> NDArray[np.bool_]:
     """Return a mask of an image of `size_hw` as bitmap of its smaller copy."""
     small = np.zeros(small_hw, np.uint8)
     scale = np.array([small_hw[1] / size_hw[1], small_hw[0] / size_hw[0]])
@@ -171,7 +168,9 @@ def _bitmap(
     for ring in rings:
         cv2.fillPoly(small, [ring], 1)
     if shape.bitmap is not None and shape.bitmap.shape == size_hw:
-        resized = cv2.resize(shape.bitmap.astype(np.float32), small_hw[::-1], interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(
+            shape.bitmap.astype(np.float32), small_hw[::-1], interpolation=cv2.INTER_AREA
+        )
         small |= (resized > 0.5).astype(np.uint8)
     return small.view(np.bool_)
 

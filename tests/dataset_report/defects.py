@@ -66,7 +66,9 @@ def _damage_annotations(annotations: list[Annotation]) -> None:
 
 
 def _shift(annotation: Annotation, by: float) -> None:
-    annotation["segmentation"] = [[value + by for value in ring] for ring in annotation["segmentation"]]
+    annotation["segmentation"] = [
+        [value + by for value in ring] for ring in annotation["segmentation"]
+    ]
 
 
 def _set(key: str, value: object) -> Callable[[Annotation], None]:
