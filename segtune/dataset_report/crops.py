@@ -16,7 +16,7 @@ from segtune.dataset_report.shapes import Shape
 
 Colour = tuple[int, int, int]  # RGB
 
-SIZE_HW = (360, 480)
+SIZE_HW = (360, 480)  # 3 : 4
 """Of every picture, so that they stand in rows."""
 MASK_COLOUR: Colour = (255, 64, 140)
 BOX_COLOUR: Colour = (0, 200, 255)
@@ -134,10 +134,9 @@ def _fit(
 
     It stays inside the image where there is room and its `subject` (4,) does so too.
     """
-    ratio = SIZE_HW[1] / SIZE_HW[0]
+    units = np.array([4.0, 3.0])  # the ratio in whole pixels, so that no row is left over
     sides = np.maximum(shown[2:] - shown[:2], _LEAST_SIDE_PX)
-    width = max(sides[0], sides[1] * ratio)
-    window_wh = np.ceil([width, width / ratio])
+    window_wh = units * np.ceil((sides / units).max())
     corner = (shown[:2] + shown[2:] - window_wh) / 2
     for axis in (0, 1):
         room = size_hw[1 - axis] - window_wh[axis]

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segtune.dataset_report.crops import draw_annotation, draw_image
 from segtune.dataset_report.inline import data_uri
 from segtune.dataset_report.loose import LooseAnnotation, LooseImage, LooseSplit
 from segtune.dataset_report.photographs import Photographs
 from segtune.dataset_report.places import Place
+from segtune.dataset_report.shapes import Shape
 
 MOST_PICTURES = 8
 """Of one finding."""
 PAGE_PICTURES = 160
 """Of all findings together; about 20 kB each."""
 _NEIGHBOURS_DRAWN = 60
+_MOST_BLANK_PIXELS = 5 * 10**7
+_BLANK_GREY = 96
 _NAME_SHOWN = 60  # characters of a class name in the text of a picture
 
 
@@ -80,35 +86,40 @@ class EvidenceMaker:
         image, name = annotation.image, annotation.class_name
         if image is None:
             return Evidence(place, None, "", name, "", "its image is not listed")
+        shape = annotation.shape
+        lacks = list(shape.lacks)
         picture = self._photographs.read(image)
         if isinstance(picture, str):
-            return Evidence(place, None, "", name, image.file_name, picture)
-        shape = annotation.shape
-        others = [
-            neighbour.shape
-            for index in split.annotations_of.get(image.index, ())[:_NEIGHBOURS_DRAWN]
-            if index != annotation.index and (neighbour := split.annotation(index)) is not None
-        ]
-        drawn = draw_annotation(picture, shape, others)
-        lacks = list(shape.lacks)
+            lacks.insert(0, f"the photograph ({picture})")
+            picture = _blank(image.stated_hw)
+        drawn = None
+        if picture is not None:
+            drawn = draw_annotation(picture, shape, self._neighbours(split, annotation, image))
         if drawn is None:
-            lacks.append(
-                "there is nothing to draw" if shape.extent is None else "it lies far off its image"
-            )
+            if not lacks:
+                lacks.append("it lies far off its image")
             return Evidence(place, None, "", name, image.file_name, "; ".join(lacks))
-        parts = [
-            part
-            for part, is_there in (
-                ("mask", bool(shape.rings) or shape.bitmap is not None),
-                ("box", shape.box is not None),
-            )
-            if is_there
-        ]
+        has_mask = bool(shape.rings) or shape.bitmap is not None
+        parts = ["mask"] * has_mask + ["box"] * (shape.box is not None)
         alt = (
             f"{(name or 'Unknown class')[:_NAME_SHOWN]} on {image.file_name}: "
-            f"its {' and '.join(parts)} drawn over the photograph"
+            f"its {' and '.join(parts)} drawn in"
         )
         return Evidence(place, data_uri(drawn), alt, name, image.file_name, "; ".join(lacks))
+
+    def _neighbours(
+        self, split: LooseSplit, annotation: LooseAnnotation, image: LooseImage
+    ) -> list[Shape]:
+        rows = split.annotations_of.get(image.index, [])[:_NEIGHBOURS_DRAWN]
+        others = [split.annotation(row) for row in rows if row != annotation.index]
+        return [other.shape for other in others if other is not None]
+
+
+def _blank(size_hw: tuple[int, int] | None) -> NDArray[np.uint8] | None:
+    """Return what stands for a photograph that cannot be read, None for a huge one."""
+    if size_hw is None or size_hw[0] * size_hw[1] > _MOST_BLANK_PIXELS:
+        return None
+    return np.full((*size_hw, 3), _BLANK_GREY, np.uint8)
 
 
 def _counted(number: int, noun: str) -> str:

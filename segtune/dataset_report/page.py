@@ -7,8 +7,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from importlib.resources import files as package_files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,9 @@ from segtune.dataset_report.photographs import Photographs
 from segtune.dataset_report.places import Place, parse_place
 from segtune.dataset_report.samples import class_samples
 from segtune.progress import Reporter
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 MOST_CLASS_ROWS = 2000
 CLASS_ROWS_OPEN = 30
@@ -116,18 +121,9 @@ def render(
         written: When; shown to the minute.
         reporter: Told about the pictures that are made.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("segtune.dataset_report", "page"),
-        autoescape=True,  # names in a dataset may be markup
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     script = _asset("page.js")
     samples, num_classes = class_samples(splits, photographs)
-    return environment.get_template("page.html").render(
+    return _template().render(
         report=report,
         name=name,
         written=written,
@@ -145,6 +141,20 @@ def render(
         plots=_plots(report, splits),
         samples=samples,
     )
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("segtune.dataset_report", "page"),
+        autoescape=True,  # names in a dataset may be markup
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")
 
 
 def _asset(name: str) -> str:
@@ -210,7 +220,7 @@ def _plots(report: DatasetReport, splits: Mapping[str, LooseSplit]) -> list[Plot
         return []
     per_image = {name: each.per_image.astype(np.float64) for name, each in measured.items()}
     size = _medians(sides, "{} px")
-    crowd = _medians(per_image, "{} instances")
+    crowd = _medians(per_image, "{}")
     ratios = {name: each.ratios for name, each in measured.items()}
     ratio = _medians(ratios, "{} : 1", digits=2)
     longest = max(float(values.max(initial=0)) for values in sides.values())
