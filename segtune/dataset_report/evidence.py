@@ -88,13 +88,15 @@ class EvidenceMaker:
             return Evidence(place, None, "", name, "", "its image is not listed")
         shape = annotation.shape
         lacks = list(shape.lacks)
-        picture = self._photographs.read(image)
-        if isinstance(picture, str):
-            lacks.insert(0, f"the photograph ({picture})")
-            picture = _blank(image.stated_hw)
+        photograph = self._photographs.read(image)
+        if isinstance(photograph, str):
+            lacks.insert(0, f"the photograph ({photograph})")
+            canvas = _blank(image.stated_hw)
+        else:
+            canvas = photograph
         drawn = None
-        if picture is not None:
-            drawn = draw_annotation(picture, shape, self._neighbours(split, annotation, image))
+        if canvas is not None:
+            drawn = draw_annotation(canvas, shape, self._neighbours(split, annotation, image))
         if drawn is None:
             if not lacks:
                 lacks.append("it lies far off its image")
