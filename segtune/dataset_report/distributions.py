@@ -65,5 +65,5 @@ def _area(mask: Shape) -> float:
 
 
 def _ring_area(ring: NDArray[np.float64]) -> float:
-    x, y = (ring - ring[0]).T
-    return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
+    x, y = (ring - ring[0]).T  # from its first corner, so that the closing side adds nothing
+    return abs(float(np.dot(x[:-1], y[1:]) - np.dot(y[:-1], x[1:]))) / 2

@@ -12,6 +12,8 @@ from segtune.data.annotation_file import read_document
 from segtune.data.findings import FindingLog
 from segtune.dataset_report.shapes import Shape, read_shape
 
+_LONGEST_SIDE = 65535
+
 
 @dataclass(frozen=True)
 class LooseImage:
@@ -32,7 +34,6 @@ class LooseAnnotation:
     index: int
     class_name: str | None
     image: LooseImage | None
-    is_crowd: bool
     entry: dict[str, Any]
 
     @property
@@ -50,6 +51,7 @@ class LooseSplit:
         self._images = _list_of(document, "images")
         self._annotations = _list_of(document, "annotations")
         self._categories = _list_of(document, "categories")
+        self._known_images: dict[int, LooseImage | None] = {}  # an image has many annotations
 
     @property
     def num_images(self) -> int:
@@ -83,15 +85,11 @@ class LooseSplit:
 
     def image(self, index: int) -> LooseImage | None:
         """Return an entry of `images`; None when there is no such object."""
-        entry = self._images[index] if index < len(self._images) else None
-        if not isinstance(entry, dict):
-            return None
-        name = entry.get("file_name")
-        size = (entry.get("height"), entry.get("width"))
-        stated = size if all(type(side) is int and 0 < side < 2**16 for side in size) else None
-        path, fault = self._path(name)
-        shown = _printable(name) if isinstance(name, str) else ""
-        return LooseImage(index, shown, path, fault, stated)  # type: ignore[arg-type]
+        if index not in self._known_images:
+            entry = self._images[index] if index < len(self._images) else None
+            known = self._read_image(index, entry) if isinstance(entry, dict) else None
+            self._known_images[index] = known
+        return self._known_images[index]
 
     def annotation(self, index: int) -> LooseAnnotation | None:
         """Return an entry of `annotations`; None when there is no such object."""
@@ -104,7 +102,6 @@ class LooseSplit:
             index=index,
             class_name=None if key is None else self.class_names.get(key),
             image=None if image is None else self.image(image),
-            is_crowd=entry.get("iscrowd") == 1,
             entry=entry,
         )
 
@@ -121,6 +118,12 @@ class LooseSplit:
         key = _key(annotation.get("image_id")) if isinstance(annotation, dict) else None
         return None if key is None else self._index_of_image.get(key)
 
+    def _read_image(self, index: int, entry: dict[str, Any]) -> LooseImage:
+        name = entry.get("file_name")
+        path, fault = self._path(name)
+        shown = _printable(name) if isinstance(name, str) else ""
+        return LooseImage(index, shown, path, fault, _stated_hw(entry))
+
     def _path(self, name: object) -> tuple[Path | None, str]:
         """Return where an image lies, or why it is not looked for."""
         if not isinstance(name, str) or not name or "\0" in name:
@@ -135,6 +138,13 @@ class LooseSplit:
 def _list_of(document: dict[str, Any], section: str) -> list[Any]:
     entries = document.get(section)
     return entries if isinstance(entries, list) else []
+
+
+def _stated_hw(entry: dict[str, Any]) -> tuple[int, int] | None:
+    height, width = entry.get("height"), entry.get("width")
+    if type(height) is int and type(width) is int and min(height, width) > 0:
+        return (height, width) if max(height, width) <= _LONGEST_SIDE else None
+    return None
 
 
 def _key(value: object) -> str | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segtune import masks
 
 _FARTHEST_PX = 1e6  # coordinates beyond are moved here: OpenCV draws with 32 bits
+_NUMBERS = frozenset((int, float))  # the exact types, as a bool is an int to isinstance
 _MOST_PIXELS = 10**8  # of a bitmap that is made to be drawn
 
 
@@ -66,7 +67,7 @@ def _read_mask(
             lacks.append("its mask is empty")
         return (), bitmap
     elif isinstance(segmentation, list):
-        is_flat = bool(segmentation) and all(map(_is_number, segmentation))
+        is_flat = bool(segmentation) and _NUMBERS.issuperset(map(type, segmentation))
         candidates = [segmentation] if is_flat else segmentation
         points = [_points(ring) for ring in candidates]
         rings = tuple(ring for ring in points if ring is not None)
@@ -83,10 +84,13 @@ def _read_mask(
 
 def _points(ring: object) -> NDArray[np.float64] | None:
     """Return the finite points (P, 2) of a ring, None when there are none."""
-    if not isinstance(ring, list) or not all(map(_is_number, ring)):
+    if not isinstance(ring, list) or not _NUMBERS.issuperset(map(type, ring)):
         return None
     even = ring[: len(ring) // 2 * 2]
-    points = np.array([_as_float(value) for value in even]).reshape(-1, 2)
+    try:
+        points = np.array(even, np.float64).reshape(-1, 2)
+    except OverflowError:  # an integer beyond every float
+        points = np.array([_as_float(value) for value in even]).reshape(-1, 2)
     points = points[np.isfinite(points).all(axis=1)]
     return points.clip(-_FARTHEST_PX, _FARTHEST_PX) if len(points) else None
 
@@ -95,7 +99,7 @@ def _read_box(bbox: object, lacks: list[str]) -> NDArray[np.float64] | None:
     """Return a box (4,) as xyxy; a missing one is no fault, since it follows from the mask."""
     if bbox is None:
         return None
-    if isinstance(bbox, list) and len(bbox) == 4 and all(map(_is_number, bbox)):
+    if isinstance(bbox, list) and len(bbox) == 4 and _NUMBERS.issuperset(map(type, bbox)):
         x, y, width, height = (_as_float(value) for value in bbox)
         box = np.array([x, y, x + width, y + height])
         if np.isfinite(box).all():
@@ -134,10 +138,6 @@ def _runs(counts: object) -> Sequence[int] | None:
     except ValueError:
         return None
     return runs
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float)
 
 
 def _as_float(value: float) -> float:
