@@ -118,12 +118,9 @@ def _window_around(extent: NDArray[np.float64], size_hw: tuple[int, int]) -> _Wi
     margin = max(_LEAST_CONTEXT_PX, _CONTEXT * float((near[2:] - near[:2]).max()))
     around = near + np.array([-margin, -margin, margin, margin])
     if is_inside:  # the image is context enough
-        around = np.concatenate(
-            [
-                np.maximum(around[:2], np.minimum(near[:2], 0)),
-                np.minimum(around[2:], np.maximum(near[2:], image[2:])),
-            ]
-        )
+        lows = np.minimum(near[:2] - _LEAST_CONTEXT_PX, 0)
+        highs = np.maximum(near[2:] + _LEAST_CONTEXT_PX, image[2:])
+        around = np.concatenate([np.maximum(around[:2], lows), np.minimum(around[2:], highs)])
     return _fit(around, near, size_hw)
 
 
