@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from segtune.data.checks import SplitsCheck, check_splits
+from segtune.data.coco import CocoDataset
 from segtune.data.findings import Finding
 from segtune.data.image_cache import ImageFactsCache
 from segtune.data.layout import SplitFiles
@@ -99,8 +100,13 @@ def check_dataset(
     )
 
 
+def fingerprint_of(train: CocoDataset, val: CocoDataset) -> str:
+    """Return the SHA-256 of both splits' annotations."""
+    both = train.fingerprint() + val.fingerprint()
+    return hashlib.sha256(both.encode()).hexdigest()
+
+
 def _fingerprint(check: SplitsCheck) -> str | None:
     if check.train.dataset is None or check.val.dataset is None:
         return None
-    both = check.train.dataset.fingerprint() + check.val.dataset.fingerprint()
-    return hashlib.sha256(both.encode()).hexdigest()
+    return fingerprint_of(check.train.dataset, check.val.dataset)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from segtune.categories import Categories
 from segtune.instances import Instances
 
 Colour = tuple[int, int, int]  # RGB
+Tags = Literal["name and score", "name", "none"]
 Rectangle = tuple[int, int, int, int]  # xyxy, right and bottom exclusive
 
 _FILL_OPACITY = 0.42  # lets the texture below show, and tells neighbours apart
@@ -52,6 +54,7 @@ def overlay(
     categories: Categories,
     *,
     threshold: float = 0.0,
+    tags: Tags = "name and score",
 ) -> NDArray[np.uint8]:
     """Return a copy of an RGB image (H, W, 3) with masks, contours, boxes and labels drawn in.
 
@@ -63,6 +66,7 @@ def overlay(
         instances: What to draw; must belong to a picture of this size.
         categories: Names for the labels.
         threshold: Lowest score that is drawn.
+        tags: What the labels say; what people drew has no score.
     """
     if instances.size_hw != image.shape[:2]:
         raise ValueError(f"instances of {instances.size_hw} on an image of {image.shape[:2]}")
@@ -76,10 +80,11 @@ def overlay(
     for box, colour in zip(shown.boxes, colours, strict=True):
         left, top, right, bottom = (round(float(side)) for side in box)
         cv2.rectangle(canvas, (left, top), (right - 1, bottom - 1), colour, pens.box)
-    texts = [
-        f"{categories[int(label)].name} {score:.2f}"
-        for label, score in zip(shown.labels, shown.scores, strict=True)
-    ]
+    if tags == "none":
+        return canvas
+    texts = [categories[int(label)].name for label in shown.labels]
+    if tags == "name and score":
+        texts = [f"{name} {score:.2f}" for name, score in zip(texts, shown.scores, strict=True)]
     return _paint_tags(canvas, shown, texts, colours, pens)
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segtune.bundle import BundleInfo
-from segtune.check_dataset import check_dataset
-from segtune.data.coco import read_coco
+from segtune.check_dataset import DatasetReport, check_dataset, fingerprint_of
+from segtune.data import statistics
+from segtune.data.coco import CocoDataset, read_coco
 from segtune.data.layout import locate
 from segtune.devices import Device, open_device
 from segtune.errors import (
@@ -25,8 +26,9 @@ from segtune.progress import Reporter, SilentReporter
 from segtune.recipe import Recipe
 from segtune.recipe_files import dump_recipe, load_recipe
 from segtune.training.checkpoint import load_network, read_info
+from segtune.training.dataset_check import read_dataset_check, write_dataset_check
 from segtune.training.ema import Ema
-from segtune.training.job import Job
+from segtune.training.job import DatasetCheck, Job
 from segtune.training.log import LoggingReporter
 from segtune.training.loop import TrainingState
 from segtune.training.optimizer import build_optimizer
@@ -76,6 +78,7 @@ def fine_tune(
     runs: Path = Path("runs"),
     run_name: str | None = None,
     from_scratch: bool = False,
+    check: DatasetCheck = "full",
     device: Device = CPU,
     reporter: Reporter | None = None,
 ) -> TrainSummary:
@@ -87,6 +90,8 @@ def fine_tune(
         runs: Where run folders are made.
         run_name: First part of the run folder's name; default: the model's.
         from_scratch: Begin with random weights and freeze nothing, whatever the recipe says.
+        check: `skip` reads the annotations without holding them to the rules of check-dataset,
+            and opens no image before its turn; the run's record says so.
         device: Where to compute.
         reporter: Told about everything.
 
@@ -104,11 +109,13 @@ def fine_tune(
     check_run_name(runs, name)
     open_device(device)
     weights = _find_weights(recipe, log)
-    job = _prepare(recipe, log)
+    job, report = _prepare(recipe, check, log)
+    _say_warnings(report, log)
     state = _fresh_state(job, log)
     _begin(state, weights, log)
     folder = create_run_folder(runs, name, dump_recipe(recipe))
     log.open_log(folder.log)
+    write_dataset_check(folder, check, {} if report is None else report.to_json())
     try:
         tracking = start_tracking(job, folder, log)
     except SegtuneError:
@@ -138,7 +145,7 @@ def continue_run(
     log.open_log(folder.log)
     open_device(device)
     folder.sweep()
-    job = _prepare(load_recipe(str(folder.recipe)), log)
+    job, _ = _prepare(load_recipe(str(folder.recipe)), read_dataset_check(folder), log)
     state = _fresh_state(job, log)
     checkpoints = folder.numbered_checkpoints()
     if checkpoints:
@@ -164,14 +171,22 @@ def _absolute(recipe: Recipe, base: Path) -> Recipe:
     return recipe.model_copy(update=changes)
 
 
-def _prepare(recipe: Recipe, reporter: Reporter) -> Job:
+def _prepare(
+    recipe: Recipe, check: DatasetCheck, reporter: Reporter
+) -> tuple[Job, DatasetReport | None]:
+    """Return what the run consists of, and what the check of its dataset found."""
     spec = find_spec(recipe.model)
     files = locate(recipe.data, Path.cwd())
-    dataset = check_dataset(files, recipe=recipe, reporter=reporter)
-    dataset.raise_for_errors()
-    assert dataset.fingerprint is not None, "a dataset without errors has a fingerprint"
+    report = None
+    if check == "full":
+        report = check_dataset(files, recipe=recipe, reporter=reporter)
+        report.raise_for_errors()
+    else:
+        reporter.say("the dataset is not checked, as asked")
     train = read_coco(files.train, files.images_root)
     val = read_coco(files.val, files.images_root)
+    if check == "skip":
+        _refuse_other_classes(train, val)
     if all(instance.is_crowd for record in val.images for instance in record.instances):
         raise DatasetError(
             "the validation split has nothing but crowd regions to find",
@@ -181,16 +196,40 @@ def _prepare(recipe: Recipe, reporter: Reporter) -> Job:
     preprocess = spec.preprocess
     if recipe.image_size is not None:
         preprocess = replace(preprocess, size_hw=recipe.image_size)
-    return Job(
+    job = Job(
         recipe=recipe,
         spec=spec,
         preprocess=preprocess,
         files=files,
         train=train,
         val=val,
-        fingerprint=dataset.fingerprint,
-        statistics=dataset.statistics,
+        fingerprint=fingerprint_of(train, val),
+        statistics={"train": statistics.count(train), "val": statistics.count(val)},
+        dataset_check=check,
     )
+    return job, report
+
+
+def _refuse_other_classes(train: CocoDataset, val: CocoDataset) -> None:
+    """Refuse splits whose labels mean different things, which no loader can make up for."""
+    if train.categories != val.categories:
+        raise DatasetError(
+            "the two splits declare different categories",
+            where=f"{train.annotation_file}, {val.annotation_file}",
+            remedy='put the same "categories" into both files',
+        )
+
+
+def _say_warnings(report: DatasetReport | None, reporter: Reporter) -> None:
+    """Say every warning of the check in a line, once a run."""
+    warnings = [] if report is None else [f for f in report.findings if f.severity == "warning"]
+    for finding in warnings:
+        reporter.say(
+            f"warning: {finding.message} ({finding.count} x {finding.code}), "
+            f"first: {finding.places[0]}"
+        )
+    if warnings:
+        reporter.say("`segtune check-dataset` says what to do about the warnings")
 
 
 def _fresh_state(job: Job, reporter: Reporter) -> TrainingState:
@@ -271,7 +310,14 @@ def _run(
         result = _result(job, folder, tracking)
         write_result(folder, result)
         tracker.log_bundle(folder.bundle)
-        for file in (folder.recipe, folder.metrics, folder.curves, folder.log, folder.result):
+        for file in (
+            folder.recipe,
+            folder.dataset_check,
+            folder.metrics,
+            folder.curves,
+            folder.log,
+            folder.result,
+        ):
             tracker.log_artifact(file)
     except KeyboardInterrupt:
         tracker.finish("KILLED")
@@ -313,4 +359,5 @@ def _result(job: Job, folder: RunFolder, tracking: Tracking) -> TrainResult:
         dataset_fingerprint=job.fingerprint,
         mlflow_run_id=tracking.run_id,
         mlflow_uri=tracking.uri,
+        dataset_check=job.dataset_check,
     )

@@ -152,3 +152,17 @@ def test_tags_of_instances_in_one_place_keep_off_each_other(image: NDArray[np.ui
 def test_picture_of_another_size_is_refused(image: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match="on an image of"):
         overlay(image, Instances.none((10, 10)), CATEGORIES)
+
+
+def test_tags_say_as_much_as_is_asked_for(image: NDArray[np.uint8]) -> None:
+    shown = instances_of((80, 100, 160, 180))
+    with_score, with_name, without = (
+        overlay(image, shown, CATEGORIES, tags=tags) for tags in ("name and score", "name", "none")
+    )
+
+    def outside(drawn: NDArray[np.uint8]) -> int:
+        changed = (drawn != GREY).any(axis=2)
+        changed[98:183, 78:163] = False
+        return int(changed.sum())
+
+    assert outside(with_score) > outside(with_name) > outside(without) == 0

@@ -233,6 +233,85 @@ def test_a_dataset_with_faults_is_refused_before_anything_is_written(
     assert not (tmp_path / "runs").exists()
 
 
+def _with_area_zero(data: Path, place: Path) -> Path:
+    """Return a copy of a dataset with one warning in its training split."""
+    shutil.copytree(data, place)
+    file = place / "annotations" / "instance_train.json"
+    content = json.loads(file.read_text())
+    content["annotations"][0]["area"] = 0
+    file.write_text(json.dumps(content))
+    return place
+
+
+def test_warnings_of_the_dataset_are_said_once_a_run_and_kept(data: Path, tmp_path: Path) -> None:
+    warned = _with_area_zero(data, tmp_path / "set")
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(_recipe(warned, epochs=1), runs=tmp_path, run_name="tiny", reporter=StopAfter(1))
+    folder = RunFolder(tmp_path / "tiny-1")
+    continue_run(folder.path)
+
+    log = folder.log.read_text()
+    assert log.count("(1 x area-not-positive), first: ") == 1
+    assert "instance_train.json, annotations[0].area: 0" in log
+    kept = json.loads(folder.dataset_check.read_text())
+    assert (kept["check"], kept["verdict"]) == ("full", "pass")
+    assert [finding["code"] for finding in kept["findings"]] == ["area-not-positive"]
+    assert json.loads(folder.result.read_text())["dataset_check"] == "full"
+
+
+def test_a_skipped_check_is_in_the_record_of_the_run_and_stays_skipped(
+    data: Path, tmp_path: Path
+) -> None:
+    warned = _with_area_zero(data, tmp_path / "set")
+    recipe = _recipe(warned, epochs=1, tracking={"enabled": True})
+
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(recipe, runs=tmp_path / "runs", run_name="t", check="skip", reporter=StopAfter(1))
+    folder = RunFolder(tmp_path / "runs" / "t-1")
+    summary = continue_run(folder.path)
+
+    log = folder.log.read_text()
+    assert log.count("the dataset is not checked, as asked") == 2  # begun and continued
+    assert "area-not-positive" not in log
+    assert json.loads(folder.dataset_check.read_text()) == {"check": "skip"}
+    assert json.loads(folder.result.read_text())["dataset_check"] == "skip"
+    from mlflow import MlflowClient
+
+    uri = json.loads((folder.path / "tracking.json").read_text())["uri"]
+    run = MlflowClient(uri).get_run(str(summary.mlflow_run_id))
+    assert run.data.tags["segtune.dataset_check"] == "skip"
+
+
+def test_an_image_that_only_the_check_opens_is_found_by_it_alone(
+    data: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "set"
+    shutil.copytree(data, broken)
+    (broken / "images" / "train_000.png").unlink()
+
+    with pytest.raises(DatasetError, match="the dataset has 1 error"):
+        fine_tune(_recipe(broken), runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+    with pytest.raises(SegtuneError, match=r"cannot read train_000\.png"):
+        fine_tune(_recipe(broken), runs=tmp_path / "runs", check="skip")
+
+
+def test_splits_of_other_classes_are_refused_without_a_check_too(
+    data: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "set"
+    shutil.copytree(data, other)
+    file = other / "annotations" / "instance_val.json"
+    content = json.loads(file.read_text())
+    content["categories"][0]["name"] = "another"
+    file.write_text(json.dumps(content))
+
+    with pytest.raises(DatasetError, match="different categories"):
+        fine_tune(_recipe(other), runs=tmp_path / "runs", check="skip")
+
+    assert not (tmp_path / "runs").exists()
+
+
 def test_published_weights_without_a_network_stop_with_the_ways_out(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

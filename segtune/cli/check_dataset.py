@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segtune.cli import console, options
+from segtune.cli import console, dataset_summary, options
 from segtune.errors import RecipeError
 
 if TYPE_CHECKING:
-    from segtune.check_dataset import DatasetReport
-    from segtune.data.findings import Finding
     from segtune.recipe import DataRecipe, Recipe
 
 EXIT_FAULTY = 1
-PLACES_SHOWN = 3  # of each finding; --json has up to ten
 
 
 def check_dataset(
@@ -42,6 +39,15 @@ def check_dataset(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Decode every image, also those checked before.")
     ] = False,
+    report_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="DIR",
+            help="Also write DIR/report.html with pictures of every finding, and PaddleX's "
+            "check_dataset_result.json.",
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Look for every fault of a COCO dataset. Exit status 1 if there is one."""
@@ -49,18 +55,31 @@ def check_dataset(
     from segtune.data.layout import locate
     from segtune.recipe_files import load_recipe
 
+    if report_folder is not None:
+        from segtune.dataset_report.folder import refuse_taken
+
+        refuse_taken(report_folder)
     planned = None if recipe is None else load_recipe(recipe)
+    files = locate(_data(root, train, val, images, planned), Path.cwd())
+    reporter = console.reporter()
     report = check(
-        locate(_data(root, train, val, images, planned), Path.cwd()),
+        files,
         recipe=planned,
         skip_images=skip_images,
         use_cache=not no_cache,
-        reporter=console.reporter(),
+        reporter=reporter,
     )
+    page = None
+    if report_folder is not None:
+        from segtune.dataset_report.folder import write_report
+
+        page = write_report(report, files, report_folder, reporter=reporter)
     if as_json:
         console.show_json(report.to_json())
+        if page is not None:
+            console.note(f"report: {page}")
     else:
-        _show(report)
+        dataset_summary.show(report, page)
     if report.verdict != "pass":
         raise typer.Exit(EXIT_FAULTY)
 
@@ -85,39 +104,3 @@ def _data(
             remedy="give its folder, or --train, --val and --images, or a --recipe that names it",
         )
     return DataRecipe(root=root, train=train, val=val, images=images)
-
-
-def _show(report: DatasetReport) -> None:
-    splits = report.statistics
-    counts = [
-        ("images", "num_images"),
-        ("instances", "num_instances"),
-        ("images without instances", "num_background_images"),
-        ("crowd regions", "num_crowds"),
-    ]
-    rows = [
-        [title, *(str(getattr(split, name)) for split in splits.values())] for title, name in counts
-    ]
-    classes = {name: None for split in splits.values() for name in split.instances_per_class}
-    rows += [
-        [
-            f"class {name}",
-            *(str(split.instances_per_class.get(name, 0)) for split in splits.values()),
-        ]
-        for name in classes
-    ]
-    console.show_table(["", *splits], rows)
-    for finding in report.findings:
-        console.show(_text(finding))
-    num_errors = sum(finding.count for finding in report.errors)
-    verdict = "can be trained on" if report.verdict == "pass" else f"has {num_errors} errors"
-    console.show(f"{report.verdict}: the dataset {verdict}")
-
-
-def _text(finding: Finding) -> str:
-    places = list(finding.places[:PLACES_SHOWN])
-    if finding.count > len(places):
-        places.append(f"and {finding.count - len(places)} more")
-    lines = [f"{finding.severity}: {finding.message} ({finding.count} x {finding.code})"]
-    lines += [f"{'where:' if index == 0 else '':<6} {place}" for index, place in enumerate(places)]
-    return "\n".join([*lines, f"fix:   {finding.remedy}", ""])

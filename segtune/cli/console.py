@@ -25,6 +25,28 @@ def show(text: str) -> None:
     print(text)  # noqa: T201
 
 
+def show_item(label: str, text: str, style: str = "") -> None:
+    """Print a label and its text; a terminal has the label in a style, the text under itself.
+
+    Args:
+        label: With the blanks that keep it apart from the text.
+        text: Is never cut; into a pipe it stays one line.
+        style: Of rich, such as "bold red".
+    """
+    if not sys.stdout.isatty():
+        show(f"{label}{text}")
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid()
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(label, style), Text(text))
+    Console(highlight=False).print(grid)
+
+
 def show_json(value: Any) -> None:
     """Print the result as JSON."""
     show(json.dumps(value, indent=2, ensure_ascii=False))

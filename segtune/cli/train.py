@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -30,6 +30,10 @@ def train(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Begin with random weights.")
     ] = False,
+    check: Annotated[
+        Literal["full", "skip"],
+        typer.Option(help="Hold the dataset to every rule first, or only read it."),
+    ] = "full",
     device: options.DeviceName = "cpu",
     threads: options.Threads = None,
 ) -> None:
@@ -39,7 +43,7 @@ def train(
 
     chosen = parse_device(device)
     if resume is not None:
-        _refuse_changes(resume, recipe, overrides, data, name, from_scratch)
+        _refuse_changes(resume, recipe, overrides, data, name, from_scratch, check == "skip")
         processor.import_paddle_quietly(threads)
         from segtune.train import continue_run
 
@@ -64,6 +68,7 @@ def train(
             runs=runs,
             run_name=name or find_recipe(recipe).stem,
             from_scratch=from_scratch,
+            check=check,
             device=chosen,
             reporter=console.reporter(),
         )

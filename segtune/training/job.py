@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from segtune.data.coco import CocoDataset
 from segtune.data.layout import SplitFiles
@@ -11,6 +12,9 @@ from segtune.data.statistics import SplitStatistics
 from segtune.preprocess import PreprocessSpec
 from segtune.recipe import Recipe
 from segtune.zoo import ModelSpec
+
+DatasetCheck = Literal["full", "skip"]
+"""Whether the dataset is held to every rule before a run, or only read."""
 
 
 @dataclass(frozen=True)
@@ -25,3 +29,4 @@ class Job:
     val: CocoDataset
     fingerprint: str  # of both splits
     statistics: Mapping[str, SplitStatistics]  # of `train` and `val`
+    dataset_check: DatasetCheck = "full"

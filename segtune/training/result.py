@@ -24,6 +24,7 @@ class TrainResult:
         dataset_fingerprint: Of both splits.
         mlflow_run_id: None when the run was not tracked.
         mlflow_uri: Where it was tracked.
+        dataset_check: `skip` when the run began without a check of its dataset, else `full`.
     """
 
     model_name: str
@@ -33,6 +34,7 @@ class TrainResult:
     dataset_fingerprint: str
     mlflow_run_id: str | None = None
     mlflow_uri: str | None = None
+    dataset_check: str = "full"
 
 
 def write_result(folder: RunFolder, result: TrainResult) -> None:
@@ -56,6 +58,7 @@ def write_result(folder: RunFolder, result: TrainResult) -> None:
         "best_epoch": result.best_epoch,
         "metrics": result.metrics,
         "dataset_fingerprint": result.dataset_fingerprint,
+        "dataset_check": result.dataset_check,
         "mlflow_run_id": result.mlflow_run_id,
         "mlflow_uri": result.mlflow_uri,
     }
@@ -66,7 +69,8 @@ def read_result(path: Path) -> TrainResult:
     """Read `train_result.json`. Raises CheckpointError."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return TrainResult(**{name: content[name] for name in TrainResult.__dataclass_fields__})
+        known = TrainResult.__dataclass_fields__.keys() & content.keys()
+        return TrainResult(**{name: content[name] for name in known})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path.name} cannot be read: {error}",

@@ -2,6 +2,7 @@
 
 runs/<name>-<n>/
     recipe.yaml            the resolved recipe
+    dataset_check.json     what the check of the dataset found, or that it was skipped
     metrics.csv            one row an epoch
     curves.png             the same, drawn
     train.log              what was said while training
@@ -38,6 +39,11 @@ class RunFolder:
     def recipe(self) -> Path:
         """The resolved recipe."""
         return self.path / RECIPE_FILE
+
+    @property
+    def dataset_check(self) -> Path:
+        """What the check of the dataset found, or that it was skipped."""
+        return self.path / "dataset_check.json"
 
     @property
     def metrics(self) -> Path:

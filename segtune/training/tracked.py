@@ -33,7 +33,11 @@ def start_tracking(job: Job, folder: RunFolder, reporter: Reporter) -> Tracking:
     run_id = tracker.start(
         folder.path.name,
         job.recipe.model_dump(mode="json"),
-        {"segtune.model": job.spec.name, "segtune.run_folder": str(folder.path.resolve())},
+        {
+            "segtune.model": job.spec.name,
+            "segtune.run_folder": str(folder.path.resolve()),
+            "segtune.dataset_check": job.dataset_check,
+        },
     )
     for split, file, context in (
         ("train", job.files.train, "training"),

@@ -51,6 +51,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("check-dataset", "not named, or named twice"),
         ("check-dataset folder --train a.json", "not named, or named twice"),
         ("check-dataset nowhere", "no such dataset folder"),
+        ("check-dataset nowhere --report there.json", "exists already and is not a report"),
+        ("train --resume folder --check skip", "a run continues as it began"),
         ("eval folder", "not named, or named twice"),
         ("eval folder --data nowhere", "no such dataset folder"),
         ("eval folder --annotations there.json --images folder", "there.json"),
