@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from segtune.check_dataset import DatasetReport
 from segtune.cli import dataset_summary
 from segtune.data.findings import Finding
 from segtune.data.statistics import SplitStatistics
+from tests.drawing import draw_coco
 
 
 def statistics(instances_per_class: dict[str, int]) -> SplitStatistics:
@@ -120,3 +123,26 @@ def test_a_narrow_terminal_folds_places_under_themselves_in_colour(
     assert all(line.startswith(" " * 7) and len(line) <= 40 for line in others)
     folded = [first.partition("\x1b[0m")[2], *(line[7:] for line in others)]
     assert "".join(folded).replace(",annotations", ", annotations") == place
+
+
+def test_the_command_writes_a_report_without_paddle(tmp_path: Path) -> None:
+    root = draw_coco(tmp_path / "set", train=2, val=2)
+    script = (
+        "import sys\n"
+        "from segtune.cli.app import main\n"
+        f"sys.argv = ['segtune', 'check-dataset', {str(root)!r}, '--json', '--report', 'out']\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as ended:\n"
+        "    assert not ended.code, ended.code\n"
+        "assert 'paddle' not in sys.modules\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "pass"
+    assert done.stderr.splitlines()[-1] == f"report: {Path('out') / 'report.html'}"
+    assert (tmp_path / "out" / "check_dataset_result.json").is_file()
