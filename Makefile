@@ -11,7 +11,7 @@ setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints/segtune.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python $(PIP) --constraint constraints/segtune.txt --editable ".[cpu,dev,onnx,openvino]"
+	$(BIN)/python $(PIP) --constraint constraints/segtune.txt --editable ".[cpu,dev,onnx,openvino,pdf,large]"
 	touch $@
 
 demo: setup

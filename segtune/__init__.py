@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from segtune.evaluate import evaluate_model
     from segtune.images import read_image, write_image
     from segtune.instances import Instances
+    from segtune.pipeline import Pipeline, create_pipeline
     from segtune.predict import predict_files
     from segtune.predictor import Predictor
     from segtune.recipe import Recipe
     from segtune.recipe_files import load_recipe
+    from segtune.result import Result
     from segtune.sources import open_predictor
     from segtune.train import fine_tune
     from segtune.zoo import MODELS, build_model, find_spec
@@ -32,10 +34,13 @@ _HOMES = {
     "MODELS": "segtune.zoo",
     "Device": "segtune.devices",
     "Instances": "segtune.instances",
+    "Pipeline": "segtune.pipeline",
     "Predictor": "segtune.predictor",
     "Recipe": "segtune.recipe",
+    "Result": "segtune.result",
     "SegtuneError": "segtune.errors",
     "build_model": "segtune.zoo",
+    "create_pipeline": "segtune.pipeline",
     "evaluate_model": "segtune.evaluate",
     "find_spec": "segtune.zoo",
     "fine_tune": "segtune.train",
@@ -58,10 +63,13 @@ __all__ = [
     "MODELS",
     "Device",
     "Instances",
+    "Pipeline",
     "Predictor",
     "Recipe",
+    "Result",
     "SegtuneError",
     "build_model",
+    "create_pipeline",
     "evaluate_model",
     "find_spec",
     "fine_tune",

@@ -9,6 +9,7 @@ from segtune.errors import DeviceError
 from segtune.processor import import_paddle_quietly
 
 KINDS = ("cpu", "gpu", "npu", "xpu", "mlu", "dcu", "gcu")
+AUTO = "auto"
 GPU_WHEELS = (
     "paddlepaddle-gpu 3 from Paddle's own index (PyPI stops at 2.6.2), "
     "see https://www.paddlepaddle.org.cn/en/install/quick"
@@ -48,6 +49,41 @@ def parse_device(text: str) -> Device:
     return Device(kind, int(number) if separator else 0)
 
 
+def parse_devices(text: str) -> list[Device]:
+    """Return the devices that `text` names, once each: `gpu:0,1`, `cpu`, or `auto`.
+
+    `auto` is the first accelerator that is present, else the CPU.
+
+    Raises:
+        DeviceError: The name cannot be read, or a device is named twice.
+    """
+    if text.strip().lower() == AUTO:
+        return [parse_device(next(iter([*present_devices()[1:], "cpu"])))]
+    return _named_devices(text)
+
+
+def check_device_names(text: str) -> None:
+    """Raise DeviceError for what `parse_devices` cannot read, without loading Paddle."""
+    if text.strip().lower() != AUTO:
+        _named_devices(text)
+
+
+def _named_devices(text: str) -> list[Device]:
+    first, *more = text.split(",")
+    devices = [parse_device(first)]
+    kind = devices[0].kind
+    for number in more:
+        if kind == "cpu" or not number.strip().isdecimal():
+            raise _unreadable(
+                f"{text!r} does not name devices of one kind by their numbers",
+                "write gpu:0,1 for two devices, each with a worker of its own",
+            )
+        devices.append(parse_device(f"{kind}:{number.strip()}"))
+    if len(set(devices)) < len(devices):
+        raise _unreadable(f"{text!r} names a device twice", "name each once")
+    return devices
+
+
 def present_devices() -> list[str]:
     """Return the names of the devices that the installed Paddle can use, the CPU first."""
     paddle = import_paddle_quietly()
@@ -69,7 +105,13 @@ def open_device(device: Device) -> None:
         DeviceError: The device is not there. Paddle is never asked for a device that is not
             present, since it aborts the whole process for some kinds.
     """
-    paddle = import_paddle_quietly()
+    require_device(device)
+    # Paddle runs AMD's DCU cards under the name gpu.
+    import_paddle_quietly().set_device(str(device).replace("dcu", "gpu"))
+
+
+def require_device(device: Device) -> None:
+    """Raise DeviceError, which names those present, if a device is not there."""
     present = present_devices()
     if str(device) not in present:
         raise DeviceError(
@@ -77,8 +119,6 @@ def open_device(device: Device) -> None:
             where=f"--device {device}",
             remedy=_remedy(device, present),
         )
-    # Paddle runs AMD's DCU cards under the name gpu.
-    paddle.set_device(str(device).replace("dcu", "gpu"))
 
 
 def _remedy(device: Device, present: list[str]) -> str:

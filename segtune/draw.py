@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from segtune import masks
 from segtune.categories import Categories
+from segtune.fonts import font_for
 from segtune.instances import Instances
 
 Colour = tuple[int, int, int]  # RGB
@@ -27,6 +26,8 @@ Rectangle = tuple[int, int, int, int]  # xyxy, right and bottom exclusive
 _FILL_OPACITY = 0.42  # lets the texture below show, and tells neighbours apart
 _TOLERATED_OVERLAP = 0.12  # of a tag's area; its text still reads
 _TAGS_SHARE = 0.3  # of the picture that tags may cover
+_TAGS_SHARE_OF_TINY = 0.15  # where letters cannot be small enough
+_TINY_PIXELS = 200 * 200
 _GOLDEN_ANGLE = 137.508  # degrees; keeps any number of hues well apart
 
 
@@ -133,13 +134,15 @@ def _paint_masks(
     """Tint every mask, then draw all contours, so that no tint dims a neighbour's contour."""
     outlines: list[tuple[Sequence[NDArray[np.int32]], Colour]] = []
     for rle, colour in zip(shown.rles, colours, strict=True):
-        bitmap = masks.decode(rle).view(np.uint8)  # (H, W)
-        left, top, width, height = cv2.boundingRect(bitmap)
-        window = (slice(top, top + height), slice(left, left + width))
+        left, top, right, bottom = box = masks.occupied_box(rle)
+        if left == right:
+            continue  # a mask without a pixel
+        bitmap = np.ascontiguousarray(masks.decode_box(rle, box)).view(np.uint8)
+        window = (slice(top, bottom), slice(left, right))
         tinted = cv2.LUT(canvas[window], _tint(colour))
-        cv2.copyTo(tinted, bitmap[window], canvas[window])
+        cv2.copyTo(tinted, bitmap, canvas[window])
         rings, _ = cv2.findContours(  # outer rings and holes
-            bitmap[window], cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(left, top)
+            bitmap, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(left, top)
         )
         outlines.append((rings, colour))
     for rings, colour in outlines:
@@ -160,20 +163,23 @@ def _paint_tags(
     colours: Sequence[Colour],
     pens: _Pens,
 ) -> NDArray[np.uint8]:
-    font = _font(pens.text)
-    ascent, descent = font.getmetrics()
+    written = [font_for(text, pens.text) for text in texts]
     padding = max(2, round(0.3 * pens.text))
-    tag_height = ascent + descent + padding // 2
-    widths = [int(np.ceil(font.getlength(text))) + 2 * padding for text in texts]
-    spots = _place_tags(shown, [(width, tag_height) for width in widths])
+    sizes_wh = []
+    for font, text in written:
+        ascent, descent = font.getmetrics()
+        width = int(np.ceil(font.getlength(text))) + 2 * padding
+        sizes_wh.append((width, min(ascent + descent, round(1.3 * pens.text)) + padding // 2))
+    spots = _place_tags(shown, sizes_wh)
     picture = Image.fromarray(canvas)
     pencil = ImageDraw.Draw(picture)
     for row, (left, top, right, bottom) in spots.items():
         pencil.rounded_rectangle(
             (left, top, right - 1, bottom - 1), radius=padding // 2, fill=colours[row]
         )
+        font, text = written[row]
         pencil.text(
-            (left + padding, (top + bottom) / 2), texts[row], _ink(colours[row]), font, anchor="lm"
+            (left + padding, (top + bottom) / 2), text, _ink(colours[row]), font, anchor="lm"
         )
     return np.array(picture)
 
@@ -187,7 +193,8 @@ def _place_tags(shown: Instances, sizes_wh: Sequence[tuple[int, int]]) -> dict[i
     height, width = shown.size_hw
     spots: dict[int, Rectangle] = {}
     taken = np.zeros((0, 4))
-    room = _TAGS_SHARE * height * width
+    is_tiny = height * width < _TINY_PIXELS
+    room = (_TAGS_SHARE_OF_TINY if is_tiny else _TAGS_SHARE) * height * width
     for row in np.argsort(-shown.scores, kind="stable").tolist():
         tag_width, tag_height = sizes_wh[row]
         corners = _candidate_corners(shown.boxes[row], tag_width, tag_height)
@@ -235,12 +242,3 @@ def _ink(background: Colour) -> Colour:
     """Return black or white, whichever reads better on `background`."""
     luma = np.dot(background, (0.299, 0.587, 0.114))
     return (0, 0, 0) if luma > 128 else (255, 255, 255)
-
-
-@lru_cache(maxsize=8)
-def _font(size_px: int) -> ImageFont.FreeTypeFont:
-    """Return DejaVu Sans Bold, which comes with matplotlib: Latin, Greek, Cyrillic and more."""
-    import matplotlib
-
-    file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
-    return ImageFont.truetype(str(file), size_px)

@@ -28,15 +28,19 @@ def write_text(path: Path, content: str) -> None:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, suffix: str = ".part") -> Iterator[Path]:
     """Yield a path beside `path` to write a file to; it becomes `path` when the block ends well.
+
+    Args:
+        path: The file to be.
+        suffix: Ending of the path beside it, for writers that choose their format by it.
 
     Raises:
         OutputError: The folder cannot be written to.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise _unwritable(path, error) from error

@@ -18,11 +18,13 @@ from segtune.errors import ImageError, OutputError
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Lower-case endings of the files that count as pictures in a folder."""
 
-_ENCODINGS = {
+ENCODINGS = {
     ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
     ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95],
     ".png": [],
 }
+"""Lower-case endings of the pictures that can be written, and how OpenCV encodes them."""
+
 _FETCH_AGAIN = "copy or download it again, or remove it"
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 
@@ -43,22 +45,19 @@ def read_content(path: Path) -> bytes:
     """Return the bytes of an image file.
 
     Raises:
-        ImageError: The file is missing, empty, or cannot be read.
+        ImageError: The file is missing or cannot be read.
     """
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from error
-    if not content:
-        raise _empty(path)
-    return content
 
 
 def decode_image(content: bytes, path: Path) -> NDArray[np.uint8]:
-    """Return the picture that `read_image` returns, from the bytes of the file at `path`.
+    """Return the picture in the bytes of a file as `read_image` does; errors call it `path`.
 
     Raises:
-        ImageError: They are cut short, or not a picture.
+        ImageError: The bytes are none, cut short, or not a picture.
     """
     return _decode(content, path, cv2.IMREAD_COLOR)
 
@@ -67,12 +66,14 @@ def decode_as_stored(content: bytes, path: Path) -> NDArray[np.uint8]:
     """Return a picture as `decode_image` does, but not turned as its EXIF orientation says.
 
     Raises:
-        ImageError: They are cut short, or not a picture.
+        ImageError: The bytes are none, cut short, or not a picture.
     """
     return _decode(content, path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def _decode(content: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
+    if not content:
+        raise _empty(path)
     _refuse_cut_file(path, content)
     try:
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
@@ -110,21 +111,21 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
         OutputError: The suffix is neither, or the place cannot be written to.
     """
     suffix = path.suffix.lower()
-    if suffix not in _ENCODINGS:
+    if suffix not in ENCODINGS:
         raise OutputError(
             f"pictures cannot be written as '{path.suffix}'",
             where=str(path),
-            remedy=f"use one of {', '.join(sorted(_ENCODINGS))}",
+            remedy=f"use one of {', '.join(sorted(ENCODINGS))}",
         )
-    _, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _ENCODINGS[suffix])
+    _, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), ENCODINGS[suffix])
     files.write_bytes(path, encoded.tobytes())
 
 
-def list_images(path_or_glob: str) -> list[Path]:
+def list_images(path_or_glob: str, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
     """Return the pictures that a file, a folder or a glob such as `photos/**/*.jpg` names.
 
     A file is taken whatever its suffix. Folders are searched with all folders below, and give,
-    like globs, files that end in one of `IMAGE_SUFFIXES`, sorted; hidden files are left out.
+    like globs, files that end in one of `suffixes`, sorted; hidden files are left out.
 
     Raises:
         ImageError: Nothing was found, or the place cannot be read.
@@ -139,21 +140,21 @@ def list_images(path_or_glob: str) -> list[Path]:
         else:
             matches = glob.iglob(path_or_glob, recursive=True)  # noqa: PTH207, takes absolute ones
             candidates = [Path(match) for match in matches]
-        found = sorted(candidate for candidate in candidates if _looks_like_image(candidate))
+        found = sorted(candidate for candidate in candidates if _is_shown(candidate, suffixes))
     except OSError as error:  # a name too long, a folder that may not be entered
         raise _unreadable(path, error) from error
     if not found:
         raise ImageError(
             f"no pictures in {path}" if is_folder else f"nothing found at {path_or_glob}",
             where=path_or_glob,
-            remedy=f"name a file, folder or glob with {', '.join(IMAGE_SUFFIXES)} files",
+            remedy=f"name a file, folder or glob with {', '.join(suffixes)} files",
         )
     return found
 
 
-def _looks_like_image(path: Path) -> bool:
+def _is_shown(path: Path, suffixes: tuple[str, ...]) -> bool:
     hidden = path.name.startswith(".")
-    return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file()
+    return path.suffix.lower() in suffixes and not hidden and path.is_file()
 
 
 def _refuse_cut_file(path: Path, content: bytes) -> None:

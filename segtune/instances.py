@@ -69,6 +69,30 @@ class Instances:
             self.size_hw,
         )
 
+    def resized(self, size_hw: tuple[int, int]) -> Instances:
+        """Return the same instances on a copy of the image that has another size.
+
+        Masks take the nearest pixel, so this is for looking at.
+        """
+        if size_hw == self.size_hw:
+            return self
+        scale_h, scale_w = (new / old for new, old in zip(size_hw, self.size_hw, strict=True))
+        boxes = self.boxes * np.asarray([scale_w, scale_h, scale_w, scale_h], np.float32)
+        rows, columns = (
+            ((np.arange(new) + 0.5) * old / new).astype(np.int64)
+            for new, old in zip(size_hw, self.size_hw, strict=True)
+        )
+        rles = []
+        for rle in self.rles:
+            left, top, right, bottom = mask_forms.occupied_box(rle)
+            first_row, last_row = np.searchsorted(rows, [top, bottom])
+            first_column, last_column = np.searchsorted(columns, [left, right])
+            window = mask_forms.sample(
+                rle, rows[first_row:last_row], columns[first_column:last_column]
+            )
+            rles.append(mask_forms.encode_window(window.T, first_row, first_column, size_hw))
+        return Instances(boxes, self.scores, self.labels, tuple(rles), size_hw)
+
     def to_json(self, categories: Categories) -> list[dict[str, Any]]:
         """Return one dict an instance: label, category id, class name, score, box, RLE."""
         return [

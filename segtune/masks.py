@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
@@ -115,6 +116,99 @@ def run_lengths(counts: str) -> NDArray[np.int64]:
     values[1::2] = values[1::2].cumsum()
     values[2::2] = values[2::2].cumsum()
     return values
+
+
+def decode_box(rle: Rle, box: tuple[int, int, int, int]) -> NDArray[np.bool_]:
+    """Return the part of a mask that lies in a box, without decoding the rest.
+
+    Args:
+        rle: A mask (H, W).
+        box: Left, top, right, bottom in whole pixels, right and bottom exclusive; what lies
+            beyond the image is cut off.
+    """
+    height, width = rle["size"]
+    left, top, right, bottom = box
+    rows = np.arange(max(top, 0), min(bottom, height))
+    columns = np.arange(max(left, 0), min(right, width))
+    return sample(rle, rows, columns)
+
+
+def sample(rle: Rle, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return a mask (H, W) at some rows and columns of it: (rows, columns).
+
+    Memory follows what is asked for and the number of runs, not the size of the image.
+    """
+    height = rle["size"][0]
+    sampled = np.zeros((len(columns), len(rows)), np.bool_)
+    if sampled.size == 0:
+        return sampled.T
+    edges = run_lengths(rle["counts"]).cumsum()  # (R,): where runs end
+    for index, column in enumerate(columns):
+        first, last = np.searchsorted(
+            edges, [column * height + rows[0], column * height + rows[-1]], side="right"
+        )
+        if first == last:  # one run covers all that is asked for
+            sampled[index] = first % 2 == 1
+        else:
+            runs = first + np.searchsorted(edges[first:last], column * height + rows, side="right")
+            sampled[index] = runs % 2 == 1
+    return sampled.T
+
+
+def occupied_box(rle: Rle) -> tuple[int, int, int, int]:
+    """Return the smallest box around a mask: left, top, right, bottom, the last two exclusive.
+
+    An empty mask gives (0, 0, 0, 0).
+    """
+    left, top, width, height = coco_mask.toBbox(rle).tolist()
+    return int(left), int(top), int(left + width), int(top + height)
+
+
+def to_rings(rle: Rle) -> tuple[list[list[tuple[int, int]]], bool]:
+    """Return the outlines of a mask's parts, along the edges of its pixels, and if it has holes.
+
+    Each ring is a list of (x, y) corners; holes are not among the rings.
+    """
+    left, top, right, bottom = occupied_box(rle)
+    window = decode_box(rle, (left, top, right, bottom)).astype(np.uint8)
+    if window.size == 0:
+        return [], False
+    # Twice as large, the outline runs from pixel 2i on the left of pixel i to 2i + 1 on its right.
+    doubled = window.repeat(2, axis=0).repeat(2, axis=1)
+    contours, hierarchy = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    rings = []
+    for contour, (_, _, _, parent) in zip(contours, hierarchy[0], strict=True):
+        if parent < 0:
+            corners = (contour[:, 0] + 1) // 2 + np.array([left, top])  # (c, 2)
+            rings.append([(int(x), int(y)) for x, y in corners])
+    return rings, len(rings) < len(contours)
+
+
+def encode_window(columns: NDArray[np.bool_], top: int, left: int, size_hw: tuple[int, int]) -> Rle:
+    """Return the RLE of an image that is empty but for a window, given column by column.
+
+    Args:
+        columns: The window, transposed: (window width, window height).
+        top: First row of the window in the image.
+        left: First column of the window in the image.
+        size_hw: Size of the image.
+    """
+    height, width = size_hw
+    # A line of False on either end keeps the runs of neighbouring columns apart.
+    padded = np.zeros((columns.shape[0], columns.shape[1] + 2), np.bool_)
+    padded[:, 1:-1] = columns
+    changes = np.flatnonzero(padded[:, 1:] != padded[:, :-1])
+    column, row = np.divmod(changes, columns.shape[1] + 1)
+    edges = (left + column) * height + top + row  # starts and ends of runs, alternating
+    starts, ends = edges[0::2], edges[1::2]
+    touching = np.flatnonzero(starts[1:] == ends[:-1])  # full columns side by side
+    starts, ends = np.delete(starts, touching + 1), np.delete(ends, touching)
+    edges = np.stack([starts, ends], axis=1).reshape(-1)
+    counts = np.diff(edges, prepend=0, append=height * width)
+    if counts[-1] == 0:  # as pycocotools writes a mask that ends in the last pixel
+        counts = counts[:-1]
+    encoded = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    return Rle(size=[height, width], counts=encoded["counts"].decode("ascii"))
 
 
 def _empty(size_hw: tuple[int, int]) -> Rle:

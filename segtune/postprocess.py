@@ -17,10 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from segtune.instances import Instances
-from segtune.masks import Rle
+from segtune.masks import Rle, encode_window
 from segtune.outputs import MaskFrame, Outputs
 from segtune.preprocess import Geometry
 
@@ -121,7 +120,7 @@ def _boxed_mask(
     )
     limit = float(np.nextafter(np.float32(threshold), np.float32(0)))  # what equals it counts
     mask = _is_above(limit, columns.weights, (rows.weights @ _sigmoid(logits)).T)
-    return _encode_window(mask, rows.first_pixel, columns.first_pixel, size_hw)
+    return encode_window(mask, rows.first_pixel, columns.first_pixel, size_hw)
 
 
 def _cut_mask(
@@ -136,7 +135,7 @@ def _cut_mask(
     probabilities = _sigmoid(logits[rows.cells, columns.cells])
     # Transposed, as COCO counts run down the columns.
     mask = _is_above(threshold, columns.weights, (rows.weights @ probabilities).T)
-    return _encode_window(mask, rows.first_pixel, columns.first_pixel, geometry.original_hw)
+    return encode_window(mask, rows.first_pixel, columns.first_pixel, geometry.original_hw)
 
 
 @dataclass(frozen=True)
@@ -153,14 +152,14 @@ def _uncut_mask(logits: NDArray[np.float32], geometry: Geometry, threshold: floa
     limit = float(np.log(threshold / (1 - threshold)))
     above = logits > limit
     if not above.any():
-        return _encode_window(np.zeros((0, 0), np.bool_), 0, 0, geometry.original_hw)
+        return encode_window(np.zeros((0, 0), np.bool_), 0, 0, geometry.original_hw)
     rows, columns = (
         _uncut_factor(np.flatnonzero(above.any(axis=1 - axis)), logits.shape[axis], num_pixels)
         for axis, num_pixels in enumerate(geometry.original_hw)
     )
     window = logits[rows.cells, columns.cells]
     mask = _is_above(limit, columns.weights, (rows.weights @ window).T)
-    return _encode_window(mask, rows.first_pixel, columns.first_pixel, geometry.original_hw)
+    return encode_window(mask, rows.first_pixel, columns.first_pixel, geometry.original_hw)
 
 
 def _uncut_factor(occupied: NDArray[np.int64], num_cells: int, num_pixels: int) -> _AxisFactor:
@@ -252,32 +251,3 @@ def _is_above(
             cells = slice(used[0], used[-1] + 1)
             above[start : start + _BLOCK] = block[:, cells] @ lines[cells] > threshold
     return above
-
-
-def _encode_window(
-    columns: NDArray[np.bool_], top: int, left: int, size_hw: tuple[int, int]
-) -> Rle:
-    """Return the RLE of an image that is empty but for a window, given column by column.
-
-    Args:
-        columns: The window, transposed: (window width, window height).
-        top: First row of the window in the image.
-        left: First column of the window in the image.
-        size_hw: Size of the image.
-    """
-    height, width = size_hw
-    # A line of False on either end keeps the runs of neighbouring columns apart.
-    padded = np.zeros((columns.shape[0], columns.shape[1] + 2), np.bool_)
-    padded[:, 1:-1] = columns
-    changes = np.flatnonzero(padded[:, 1:] != padded[:, :-1])
-    column, row = np.divmod(changes, columns.shape[1] + 1)
-    edges = (left + column) * height + top + row  # starts and ends of runs, alternating
-    starts, ends = edges[0::2], edges[1::2]
-    touching = np.flatnonzero(starts[1:] == ends[:-1])  # full columns side by side
-    starts, ends = np.delete(starts, touching + 1), np.delete(ends, touching)
-    edges = np.stack([starts, ends], axis=1).reshape(-1)
-    counts = np.diff(edges, prepend=0, append=height * width)
-    if counts[-1] == 0:  # as pycocotools writes a mask that ends in the last pixel
-        counts = counts[:-1]
-    encoded = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-    return Rle(size=[height, width], counts=encoded["counts"].decode("ascii"))

@@ -36,6 +36,24 @@ class Backend(Protocol):
         ...  # pragma: no cover
 
 
+class InstancePredictor(Protocol):
+    """What turns RGB images into instances, on one device or on several."""
+
+    @property
+    def categories(self) -> Categories:
+        """The classes, by label."""
+
+    @property
+    def model_name(self) -> str:
+        """A name of the zoo."""
+
+    def predict(
+        self, images: Iterable[NDArray[np.uint8]], *, threshold: float, batch_size: int
+    ) -> Iterator[Instances]:
+        """Yield the instances of each RGB image (H, W, 3), in order, as `Predictor` does."""
+        ...  # pragma: no cover
+
+
 @dataclass(frozen=True)
 class Predictor:
     """A network with all that turns an RGB image into instances: one home for every caller."""

@@ -1,28 +1,41 @@
-"""What a user may name as a model, opened: run, checkpoint, bundle, registered version, config."""
+"""What a user may name as a model, opened: run, checkpoint, bundle, registered version, zoo."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtune import processor
 from segtune.bundle import BundleInfo, is_bundle, read_info
-from segtune.devices import Device
-from segtune.errors import BundleError, CheckpointError
-from segtune.pipeline_config import is_pipeline_config, read_pipeline_config
+from segtune.coco_classes import COCO_CATEGORIES
+from segtune.devices import Device, open_device
+from segtune.errors import BundleError, CheckpointError, WeightsError
+from segtune.pipeline_config import (
+    DEFAULT_MODEL,
+    PipelineSchema,
+    is_pipeline_config,
+    pipeline_yaml,
+    read_pipeline_config,
+)
 from segtune.predictor import Backend, Predictor
 from segtune.progress import Reporter, SilentReporter
 from segtune.registry import is_model_uri, resolve_uri
 from segtune.runtime.opening import open_bundle
 from segtune.runtime_names import Precision, Runtime, check_pair
 from segtune.training.checkpoint import is_checkpoint
+from segtune.training.checkpoint import read_info as read_checkpoint_info
 from segtune.training.run_folder import RunFolder, is_run_folder
+from segtune.zoo import MODELS, ModelSpec, build_model
 
 if TYPE_CHECKING:
     from segtune.export import AgreementReport
 
-KINDS = "a run folder, a checkpoint, an exported bundle, a pipeline YAML, or models:/NAME@ALIAS"
+KINDS = (
+    "a run folder, a checkpoint, an exported bundle, a pipeline YAML, models:/NAME@ALIAS, or a "
+    "name of `segtune models` for published weights"
+)
 CPU = Device("cpu")
 
 
@@ -58,7 +71,81 @@ def resolve(reference: str) -> Path:
             remedy=f"let it train on: segtune train --resume {path}",
         )
     what = "holds no model" if path.exists() else "does not exist"
-    raise CheckpointError(f"{reference} {what}", where=reference, remedy=f"give {KINDS}")
+    near = difflib.get_close_matches(reference, [spec.name for spec in MODELS], n=1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    raise CheckpointError(f"{reference} {what}", where=reference, remedy=f"{guess}give {KINDS}")
+
+
+def published_model(reference: str) -> ModelSpec | None:
+    """Return the row of the zoo whose published weights `reference` means, or None.
+
+    A folder of that name that holds a model goes first.
+
+    Raises:
+        RecipeError: A pipeline config cannot be read.
+    """
+    if is_pipeline_config(reference):
+        reference = read_pipeline_config(Path(reference)).model
+    path = Path(reference)
+    if is_checkpoint(path) or is_bundle(path) or is_run_folder(path):
+        return None
+    return next((spec for spec in MODELS if spec.name == reference), None)
+
+
+def pipeline_config_of(
+    reference: str | None = None,
+    *,
+    schema: PipelineSchema = "paddlex3",
+    device: str | None = None,
+    batch_size: int = 1,
+    threshold: float | None = None,
+) -> tuple[str, str | None]:
+    """Return a pipeline YAML of a model, and what to know about it, if anything.
+
+    Args:
+        reference: The model; default: the one that PaddleX's own config names.
+        schema: As `pipeline_yaml` takes it, and so the others.
+        device: Where to compute.
+        batch_size: Images per forward pass.
+        threshold: Scores of instances are above it; default: the bundle's, or 0.5.
+
+    Raises:
+        SegtuneError: The model is not there.
+    """
+    reference = reference or DEFAULT_MODEL
+    spec = published_model(reference)
+    if spec is not None:
+        text = pipeline_yaml(
+            spec.name, schema=schema, device=device, batch_size=batch_size, threshold=threshold
+        )
+        return text, None
+    path = resolve(reference)
+    note = None
+    if is_bundle(path):
+        info = read_info(path)
+        name = info.model_name
+        if threshold is None and schema == "paddlex3":
+            threshold = info.draw_threshold
+    else:
+        name = read_checkpoint_info(path).model_name
+        note = f"{reference} is not exported: segtune can use this config, PaddleX cannot"
+    if is_model_uri(reference):
+        place = reference
+        note = (
+            f"the config names {reference}, which segtune looks up at every start; for PaddleX, "
+            f"write one with: segtune registry config {reference}"
+        )
+    else:
+        place = str((path if is_pipeline_config(reference) else Path(reference)).resolve())
+    text = pipeline_yaml(
+        place,
+        model_name=name,
+        schema=schema,
+        device=device,
+        batch_size=batch_size,
+        threshold=threshold,
+    )
+    return text, note
 
 
 def open_predictor(
@@ -72,7 +159,8 @@ def open_predictor(
     """Open a model for prediction.
 
     Args:
-        reference: A run folder, a checkpoint, a bundle, a pipeline YAML, or `models:/name@alias`.
+        reference: A run folder, a checkpoint, a bundle, a pipeline YAML, `models:/name@alias`, or
+            the zoo name of a model, whose published COCO weights are fetched once.
         device: Where to compute; default: the CPU.
         threads: CPU threads; default: OMP_NUM_THREADS, else every usable core.
         runtime: What runs the network. `onnx` and `openvino` take bundles that were exported for
@@ -84,10 +172,17 @@ def open_predictor(
             is not installed or cannot run the model.
     """
     check_pair(runtime, precision)
-    path = resolve(reference)
     device = device or CPU
+    published = published_model(reference)
+    if published is not None:
+        return _predictor_of_published(published, device, threads, runtime)
+    path = resolve(reference)
     if not is_bundle(path):
-        _check_runs_checkpoints(runtime, path)
+        _refuse_all_but_paddle(
+            runtime,
+            where=str(path),
+            remedy=f"export it first, with `segtune export --format {runtime}`",
+        )
         processor.import_paddle_quietly(threads)
         return _predictor_of_checkpoint(path, device)
     info = read_info(path)
@@ -144,14 +239,10 @@ def export_reference(
     )
 
 
-def _check_runs_checkpoints(runtime: Runtime, path: Path) -> None:
+def _refuse_all_but_paddle(runtime: Runtime, *, where: str, remedy: str) -> None:
     """Raise BundleError if a runtime needs an exported network."""
     if runtime not in ("paddle", "auto"):
-        raise BundleError(
-            f"the runtime {runtime} runs bundles only",
-            where=str(path),
-            remedy=f"export it first, with `segtune export --format {runtime}`",
-        )
+        raise BundleError(f"the runtime {runtime} runs bundles only", where=where, remedy=remedy)
 
 
 def _predictor_over(backend: Backend, info: BundleInfo) -> Predictor:
@@ -161,6 +252,40 @@ def _predictor_over(backend: Backend, info: BundleInfo) -> Predictor:
         categories=info.categories,
         mask_frame=info.mask_frame,
         model_name=info.model_name,
+    )
+
+
+def _predictor_of_published(
+    spec: ModelSpec, device: Device, threads: int | None, runtime: Runtime
+) -> Predictor:
+    _refuse_all_but_paddle(
+        runtime,
+        where=f"the published weights of {spec.name}",
+        remedy="leave the runtime out: Paddle runs them",
+    )
+    from segtune.weights import fetch_weights, load_weights
+
+    processor.import_paddle_quietly(threads)
+    open_device(device)  # rather than after a download
+    try:
+        weights = fetch_weights(spec)
+    except WeightsError as error:
+        raise WeightsError(
+            error.problem,
+            where=error.where,
+            remedy=f"try again with a network, put {spec.weights_url} there yourself, or name a "
+            "model of your own: a run, checkpoint or bundle folder, or models:/NAME@ALIAS",
+        ) from error
+    from segtune.runtime.dygraph import DygraphBackend
+
+    network = build_model(spec.name, len(COCO_CATEGORIES))
+    load_weights(network, weights, strict=True)
+    return Predictor(
+        backend=DygraphBackend(network, device),
+        preprocess=spec.preprocess,
+        categories=COCO_CATEGORIES,
+        mask_frame=spec.mask_frame,
+        model_name=spec.name,
     )
 
 

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from segtune.devices import Device, open_device, parse_device, present_devices
+from segtune.devices import (
+    Device,
+    check_device_names,
+    open_device,
+    parse_device,
+    parse_devices,
+    present_devices,
+)
 from segtune.errors import DeviceError
 
 
@@ -38,6 +45,42 @@ def test_a_name_that_cannot_be_read_brings_what_to_write(text: str, words: str) 
         parse_device(text)
 
     assert words in str(refused.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("text", "devices"),
+    [
+        pytest.param("cpu", [Device("cpu")], id="one"),
+        pytest.param("gpu:0,1", [Device("gpu", 0), Device("gpu", 1)], id="two"),
+        pytest.param("NPU:3, 1", [Device("npu", 3), Device("npu", 1)], id="their order is kept"),
+    ],
+)
+def test_several_devices_are_named_by_their_numbers(text: str, devices: list[Device]) -> None:
+    assert parse_devices(text) == devices
+    check_device_names(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("cpu,cpu", "of one kind by their numbers", id="the CPU is one"),
+        pytest.param("gpu:0,npu:1", "of one kind by their numbers", id="two kinds"),
+        pytest.param("gpu:0,", "of one kind by their numbers", id="nothing after the comma"),
+        pytest.param("gpu:1,1", "names a device twice", id="twice"),
+    ],
+)
+def test_devices_that_cannot_be_one_list_are_refused(text: str, words: str) -> None:
+    with pytest.raises(DeviceError, match=words):
+        parse_devices(text)
+    with pytest.raises(DeviceError, match=words):
+        check_device_names(text)
+
+
+def test_auto_is_the_first_accelerator_else_the_processor() -> None:
+    present = present_devices()
+
+    assert [str(device) for device in parse_devices("auto")] == [(present[1:] or ["cpu"])[0]]
+    check_device_names("auto")
 
 
 def test_the_processor_is_always_there_and_opens() -> None:

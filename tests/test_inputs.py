@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segtune import inputs
+from segtune import downloads
 from segtune.errors import ImageError
 from segtune.images import write_image
 from segtune.inputs import ImageInput, find_inputs
@@ -68,6 +68,12 @@ def test_what_is_no_address_is_refused() -> None:
         find_inputs(["http://[host/a.png"])
 
 
+@pytest.mark.parametrize("place", ["file:///etc/hosts", "ftp://host/a.png", "rtsp://host/1"])
+def test_other_schemes_than_http_are_refused(place: str) -> None:
+    with pytest.raises(ImageError, match="http and https addresses only"):
+        find_inputs([place])
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """Address of a web server on this machine that serves `tmp_path`."""
@@ -90,7 +96,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 def test_a_url_is_downloaded(tmp_path: Path, server: str) -> None:
     _draw(tmp_path / "x.png")
 
-    np.testing.assert_array_equal(ImageInput(f"{server}/x.png", "x").read(), GREY)
+    np.testing.assert_array_equal(next(ImageInput(f"{server}/x.png", "x").pictures()).image, GREY)
 
 
 def test_a_download_that_is_no_picture_or_fails_or_is_too_large_is_refused(
@@ -107,8 +113,8 @@ def test_a_download_that_is_no_picture_or_fails_or_is_too_large_is_refused(
 
     for url, words in refused.items():
         with pytest.raises(ImageError) as caught:
-            ImageInput(url, "x").read()
+            next(ImageInput(url, "x").pictures())
         assert re.search(words, caught.value.problem)
-    monkeypatch.setattr(inputs, "MAX_DOWNLOAD_BYTES", 8)
+    monkeypatch.setattr(downloads, "MAX_BYTES", 8)
     with pytest.raises(ImageError, match="larger"):
-        ImageInput(f"{server}/x.png", "x").read()
+        next(ImageInput(f"{server}/x.png", "x").pictures())

@@ -9,7 +9,10 @@ from segtune.errors import BundleError, OutputError, RecipeError
 from segtune.pipeline_config import (
     PipelineConfig,
     PipelineSchema,
+    config_from_mapping,
+    find_pipeline,
     is_pipeline_config,
+    pipeline_yaml,
     read_pipeline_config,
     settings_of,
     write_pipeline_config,
@@ -37,7 +40,9 @@ Pipeline: {model: /models/pens, batch_size: 1, device: "cpu"}
     [
         pytest.param(PADDLEX_3, PipelineConfig("/models/pens", 2, 0.25), id="PaddleX 3"),
         pytest.param(
-            PADDLEX_3_BETA, PipelineConfig("/models/pens", 1, None, "cpu"), id="PaddleX 3 beta"
+            PADDLEX_3_BETA,
+            PipelineConfig("/models/pens", 1, None, "cpu", ("Global.input",)),
+            id="PaddleX 3 beta",
         ),
     ],
 )
@@ -48,30 +53,116 @@ def test_both_generations_are_read(tmp_path: Path, text: str, config: PipelineCo
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"),
+    ("text", "problem", "line"),
     [
-        pytest.param("", "holds no keys", id="empty"),
-        pytest.param("a: [1", "cannot be read", id="not YAML"),
-        pytest.param("pipeline_name: ocr", "no section SubModules", id="another pipeline"),
-        pytest.param("Pipeline: {batch_size: 1}", "no local model in model", id="no model"),
+        pytest.param("", "holds no keys", None, id="empty"),
+        pytest.param("a: [1", "is not YAML", 1, id="not YAML"),
+        pytest.param("pipeline_name: ocr", "another pipeline, 'ocr'", 1, id="another pipeline"),
+        pytest.param("Pipeline: {batch_size: 1}", "Pipeline.model is missing", 1, id="no model"),
+        pytest.param(PADDLEX_3.replace("0.25", "high"), "threshold .* not 'high'", 9, id="text"),
+        pytest.param(PADDLEX_3.replace("0.25", "2"), "threshold should be from 0 to 1", 9, id="2"),
+        pytest.param(PADDLEX_3.replace("size: 2", "size: true"), "whole number, not True", 8),
+        pytest.param(PADDLEX_3.replace("size: 2", "size: 0"), "should be at least 1", 8),
         pytest.param(
-            PADDLEX_3.replace("/models/pens", "null"), "no local model in model_dir", id="null"
+            PADDLEX_3.replace("batch_size", "batchsize"), "did you mean batch_size", 8, id="typo"
         ),
         pytest.param(
-            PADDLEX_3.replace("0.25", "high"), "threshold .* cannot be 'high'", id="text as number"
+            PADDLEX_3 + "threshold: 1\n",
+            r"mean SubModules.InstanceSegmentation.threshold",
+            10,
+            id="another group",
         ),
         pytest.param(
-            PADDLEX_3.replace("size: 2", "size: true"), "batch_size .* cannot be True", id="boolean"
+            "Pipeline: {model: a}\nBackend: 1", "known: Global, Pipeline, Serving", 2, id="unknown"
+        ),
+        pytest.param(PADDLEX_3 + "device: cpu\ndevice: gpu", "a second time", 11, id="twice"),
+        pytest.param("SubModules: 3", "should be a group of keys", 1, id="no group"),
+        pytest.param(
+            PADDLEX_3.replace("pipeline_name: instance_segmentation", ""), "missing", None
         ),
     ],
 )
-def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, problem: str) -> None:
-    (tmp_path / "pens.yaml").write_text(text)
+def test_what_cannot_be_used_is_named_with_its_line(
+    tmp_path: Path, text: str, problem: str, line: int | None
+) -> None:
+    path = tmp_path / "pens.yaml"
+    path.write_text(text)
 
     with pytest.raises(RecipeError, match=problem) as caught:
+        read_pipeline_config(path)
+
+    assert caught.value.where == (str(path) if line is None else f"{path}, line {line}")
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "pens.yaml").write_text("Pipeline:\n  modell: a\n  batch_size: x\n")
+
+    with pytest.raises(RecipeError, match="2 faults") as caught:
         read_pipeline_config(tmp_path / "pens.yaml")
 
-    assert caught.value.where == str(tmp_path / "pens.yaml")
+    assert "line 2: Pipeline.modell" in caught.value.problem
+    assert "line 3: Pipeline.batch_size" in caught.value.problem
+
+
+def test_a_name_without_a_folder_means_the_published_weights(tmp_path: Path) -> None:
+    for word in ("null", "None", ""):
+        path = tmp_path / "pens.yaml"
+        path.write_text(PADDLEX_3.replace("/models/pens", word))
+
+        assert read_pipeline_config(path).model == "PP-YOLOE_seg-S"
+
+
+def test_keys_of_paddlex_alone_are_taken_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "pens.yaml"
+    path.write_text(PADDLEX_3 + "    engine: paddle_static\nuse_hpip: false\ndevice: npu:1\n")
+
+    config = read_pipeline_config(path)
+
+    assert config.device == "npu:1"
+    assert config.unheeded == ("use_hpip", "SubModules.InstanceSegmentation.engine")
+
+
+def test_a_pipeline_is_a_name_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "pens.yml").write_text(PADDLEX_3)
+
+    assert find_pipeline("instance_segmentation") == PipelineConfig("Mask-RT-DETR-S", 1, 0.5)
+    assert find_pipeline(str(tmp_path / "pens.yml")).model == "/models/pens"
+    with pytest.raises(RecipeError, match="cannot be read"):
+        find_pipeline(str(tmp_path / "absent.yaml"))
+    with pytest.raises(RecipeError, match="no pipeline 'ocr'"):
+        find_pipeline("ocr")
+
+
+def test_a_config_may_be_a_dict_already() -> None:
+    config = config_from_mapping({"Pipeline": {"model": "a", "threshold": 0.1}})
+
+    assert config == PipelineConfig("a", threshold=0.1)
+    with pytest.raises(RecipeError, match="did you mean threshold"):
+        config_from_mapping({"Pipeline": {"model": "a", "treshold": 0.1}})
+
+
+@pytest.mark.parametrize("schema", ["paddlex3", "paddlex3beta"])
+def test_every_setting_that_is_written_is_read(tmp_path: Path, schema: PipelineSchema) -> None:
+    threshold = 0.3 if schema == "paddlex3" else None
+    for model, name in (("PP-YOLOE_seg-S", None), ("/no: 1", "PP-YOLOE_seg-S")):
+        text = pipeline_yaml(
+            model,
+            model_name=name,
+            schema=schema,
+            batch_size=4,
+            threshold=threshold,
+            device="gpu:0,1",
+        )
+        (tmp_path / "a.yaml").write_text(text)
+
+        found = read_pipeline_config(tmp_path / "a.yaml")
+
+        assert found == PipelineConfig(model, 4, threshold, "gpu:0,1")
+
+
+def test_the_beta_form_has_no_threshold() -> None:
+    with pytest.raises(RecipeError, match="no threshold"):
+        pipeline_yaml("PP-YOLOE_seg-S", schema="paddlex3beta", threshold=0.3)
 
 
 @pytest.fixture

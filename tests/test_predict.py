@@ -12,9 +12,10 @@ from segtune.errors import ImageError, OutputError
 from segtune.images import read_image, write_image
 from segtune.inputs import find_inputs
 from segtune.outputs import MaskFrame, Outputs
-from segtune.predict import check_output, predict_with
+from segtune.predict import predict_with
 from segtune.predictor import Predictor
 from segtune.preprocess import PreprocessSpec
+from segtune.result_files import check_output
 
 
 class LeftHalf:

@@ -3,10 +3,13 @@ from pathlib import Path
 import pytest
 
 from segtune.bundle import PADDLEX_INFO
-from segtune.errors import CheckpointError
-from segtune.sources import resolve
+from segtune.coco_classes import COCO_CATEGORIES
+from segtune.errors import BundleError, CheckpointError, RecipeError, WeightsError
+from segtune.runtime_names import Runtime
+from segtune.sources import open_predictor, pipeline_config_of, published_model, resolve
 from segtune.training.checkpoint import INFO_FILE
 from segtune.training.run_folder import create_run_folder
+from segtune.zoo import build_model
 
 
 def _checkpoint(folder: Path) -> Path:
@@ -62,3 +65,71 @@ def test_what_is_no_model_is_an_error_with_all_that_would_be(
         resolve(str(tmp_path / place))
 
     assert "models:/NAME@ALIAS" in str(caught.value)
+
+
+def test_a_zoo_name_means_published_weights_unless_a_model_lies_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = published_model("PP-YOLOE_seg-S")
+    assert spec is not None
+    assert spec.name == "PP-YOLOE_seg-S"
+    assert published_model(str(_pipeline(tmp_path / "a.yaml", Path("PP-YOLOE_seg-S")))) is spec
+    assert published_model("PP-YOLOE_seg-M") is None
+
+    _checkpoint(tmp_path / "PP-YOLOE_seg-S")
+
+    assert published_model("PP-YOLOE_seg-S") is None
+
+
+def test_published_weights_that_are_not_here_say_where_to_put_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGTUNE_OFFLINE", "1")
+    monkeypatch.setenv("SEGTUNE_CACHE", str(tmp_path))
+
+    with pytest.raises(WeightsError, match="SEGTUNE_OFFLINE is set") as caught:
+        open_predictor("PP-YOLOE_seg-S")
+
+    assert str(tmp_path) in str(caught.value.where)
+    assert "or name a model of your own" in str(caught.value.remedy)
+
+
+def test_published_weights_know_the_classes_of_coco(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import paddle
+
+    network = build_model("PP-YOLOE_seg-S", 80)
+    (tmp_path / "weights").mkdir()
+    file = tmp_path / "weights" / "PP-YOLOE_seg-S_pretrained.pdparams"
+    paddle.save(network.state_dict(), str(file))
+    monkeypatch.setenv("SEGTUNE_CACHE", str(tmp_path))
+
+    predictor = open_predictor("PP-YOLOE_seg-S")
+
+    assert predictor.categories == COCO_CATEGORIES
+    assert len(COCO_CATEGORIES) == 80
+    assert (COCO_CATEGORIES[0].name, COCO_CATEGORIES[79].id) == ("person", 90)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_published_weights_run_on_paddle_only(runtime: Runtime) -> None:
+    with pytest.raises(BundleError, match=f"the runtime {runtime} runs bundles only") as caught:
+        open_predictor("PP-YOLOE_seg-S", runtime=runtime)
+
+    assert caught.value.where == "the published weights of PP-YOLOE_seg-S"
+
+
+def test_a_precision_that_the_runtime_does_not_know_is_refused_before_a_model_is_looked_for() -> (
+    None
+):
+    with pytest.raises(RecipeError, match="paddle computes in fp32 only, not in bf16"):
+        open_predictor("absent", precision="bf16")
+
+
+def test_a_config_of_a_zoo_name_needs_no_folder() -> None:
+    text, note = pipeline_config_of()
+
+    assert "model_name: Mask-RT-DETR-S\n    model_dir: null" in text
+    assert note is None

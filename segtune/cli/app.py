@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ from segtune.cli import (
     export,
     merge,
     models,
+    pipeline,
     predict,
     recipes,
     registry,
@@ -90,6 +92,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.command("models")(models.models)
+app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(registry.app, name="registry")
 app.command("replay")(replay.replay)
@@ -99,4 +102,5 @@ app.command("demo")(demo.demo)
 
 def main() -> None:
     """Run the `segtune` command with the arguments of this process."""
+    warnings.showwarning = console.show_warning
     app(prog_name="segtune")

@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from segtune.errors import SegtuneError
 from segtune.progress import Reporter, Task
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.progress import Progress, TaskID
 
 QUIET_SECONDS = 10.0  # without a terminal: between two lines of progress
@@ -62,6 +64,18 @@ def show_error(error: SegtuneError) -> None:
     note(str(error))
 
 
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning as people read it, in place of `warnings.showwarning`."""
+    note(f"warning: {message}")
+
+
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; columns of numbers stand to the right, and empty titles are left out."""
     from rich import box
@@ -78,6 +92,31 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
+
+
+def show_picture(image: NDArray[np.uint8]) -> None:
+    """Show an RGB image (H, W, 3) in the terminal, as fine as it can.
+
+    With textual-image installed, a terminal of Sixel or Kitty's protocol shows it pixel by pixel;
+    any other shows two pixels a character.
+    """
+    from rich.console import Console
+
+    from segtune.cli.half_blocks import half_blocks
+
+    if not sys.stdout.isatty():
+        note("there is no terminal to show pictures in")
+        return
+    console = Console()
+    try:
+        from textual_image.renderable import Image as FineImage
+    except ImportError:
+        width, height = console.size.width, 2 * max(2, console.size.height - 2)
+        console.print(half_blocks(image, (height, width)), end="")
+    else:
+        from PIL import Image
+
+        console.print(FineImage(Image.fromarray(image), width="auto", height="auto"))
 
 
 def _is_number(cell: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -11,17 +11,31 @@ from segtune.cli import console, options
 from segtune.errors import RecipeError
 
 if TYPE_CHECKING:
-    from segtune.predict import Format
+    from segtune.pipeline_config import PipelineConfig
+    from segtune.result import Result
+    from segtune.result_files import Format
 
 EXIT_SOME_FAILED = 1
-Number = TypeVar("Number", int, float)
 
 
 def predict(
-    inputs: Annotated[list[str], typer.Argument(help="Files, folders, globs and URLs.")],
-    model: Annotated[str, typer.Option("--model", "-m", help=options.MODEL_HELP)],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Pictures, TIFF, PDF and video files, folders, globs, URLs, camera:0."),
+    ] = None,
+    more_inputs: Annotated[
+        list[str] | None, typer.Option("--input", "-i", help="The same as an option.")
+    ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option("--pipeline", "-p", help="instance_segmentation, or a pipeline YAML."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help=f"{options.MODEL_HELP} Wins over a YAML's.")
+    ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"{options.DEVICES}; default: cpu.")
+        str | None,
+        typer.Option(metavar="NAME", help=f"{options.DEVICES} gpu:0,1, auto; default: cpu."),
     ] = None,
     threads: options.Threads = None,
     runtime: options.RuntimeName = "paddle",
@@ -31,44 +45,61 @@ def predict(
         typer.Option(min=0.0, max=1.0, help="Keep instances with scores above it. Default: 0.5."),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images per forward pass. Default: 1.")
+        int | None,
+        typer.Option(
+            "--batch-size", "--batch_size", min=1, help="Images per forward pass. Default: 1."
+        ),
     ] = None,
-    save_path: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("output"),
+    save_path: Annotated[
+        Path, typer.Option("--save-path", "--save_path", help="Folder of the results.")
+    ] = Path("output"),
     formats: Annotated[
-        str, typer.Option("--format", help="Any of json, coco, overlay, with commas.")
+        str,
+        typer.Option("--format", help="Any of json, coco, overlay, paddlex, labelme, with commas."),
     ] = "json,coco,overlay",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace results that are there already.")
+    ] = False,
+    tile: Annotated[
+        int | None, typer.Option(min=64, help="Cut large pictures into tiles of this side, in px.")
+    ] = None,
+    overlap: Annotated[
+        float, typer.Option(min=0.0, max=0.49, help="Share of its side that tiles have in common.")
+    ] = 0.2,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show every overlay in the terminal.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Find instances on pictures. Exit status 1 if some of the pictures could not be read.
 
-    With a pipeline YAML as the model, its threshold, batch size and device hold where no option
-    says otherwise.
+    The model is named by --model, or by the config of --pipeline, whose threshold, batch size and
+    device hold where no option says otherwise.
     """
     from segtune import processor
-    from segtune.devices import parse_device
-    from segtune.pipeline_config import settings_of
+    from segtune.pipeline_config import DEFAULT
     from segtune.runtime_names import parse_precision, parse_runtime
 
-    settings = settings_of(model)
-    chosen = parse_device(device or settings.device or "cpu")
+    settings = _settings(pipeline, model, device, batch_size, threshold)
+    names = [*(inputs or []), *(more_inputs or [])]
     processor.prepare(threads)
     from segtune.predict import predict_files
+    from segtune.tiles import Tiling
 
     summary = predict_files(
-        model,
-        inputs,
-        device=chosen,
+        settings.model,
+        names,
+        device=settings.device or "cpu",
         threads=threads,
         runtime=parse_runtime(runtime),
         precision=parse_precision(precision),
-        threshold=_first_given(threshold, settings.threshold, 0.5),
-        batch_size=_first_given(batch_size, settings.batch_size, 1),
+        threshold=_first_given(settings.threshold, DEFAULT.threshold),
+        batch_size=_first_given(settings.batch_size, DEFAULT.batch_size),
         output=save_path,
         formats=_formats(formats),
         overwrite=overwrite,
+        tiling=None if tile is None else Tiling(tile, overlap),
+        on_result=_show if show else None,
         reporter=console.reporter(),
     )
     if as_json:
@@ -85,17 +116,49 @@ def predict(
             f"{summary.num_instances} instances on {summary.num_images} pictures, "
             f"{len(summary.failed)} not readable; results in {summary.output}"
         )
+        for file, reason in summary.failed:
+            console.note(f"not readable: {file}: {reason}")
     if summary.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _first_given(*values: Number | None) -> Number:
+def _settings(
+    pipeline: str | None,
+    model: str | None,
+    device: str | None,
+    batch_size: int | None,
+    threshold: float | None,
+) -> PipelineConfig:
+    """Return what is in force, read and checked before anything large is loaded."""
+    from segtune.devices import check_device_names
+    from segtune.pipeline import resolve_settings
+
+    if pipeline is None and model is None:
+        raise RecipeError(
+            "no model is named",
+            where="--model, --pipeline",
+            remedy=f"give --model ({options.MODEL_HELP}) or --pipeline FILE",
+        )
+    settings = resolve_settings(
+        pipeline, model=model, device=device, batch_size=batch_size, threshold=threshold
+    )
+    check_device_names(settings.device or "cpu")
+    for key in settings.unheeded:
+        console.note(f"{key} of the pipeline config is for PaddleX only; it changes nothing here")
+    return settings
+
+
+def _show(result: Result) -> None:
+    console.show_picture(result.draw())
+
+
+def _first_given(*values: Any) -> Any:
     """Return the first value that is there."""
     return next(value for value in values if value is not None)
 
 
 def _formats(text: str) -> list[Format]:
-    from segtune.predict import FORMATS
+    from segtune.result_files import FORMATS
 
     names = [name.strip() for name in text.split(",")]
     unknown = [name for name in names if name not in FORMATS]

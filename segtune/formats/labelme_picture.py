@@ -59,13 +59,6 @@ def embedded_mask(data: object) -> NDArray[np.bool_] | None:
     return pixels.astype(np.bool_) if pixels.ndim == 2 else None
 
 
-def mask_to_text(bitmap: NDArray[np.bool_]) -> str:
-    """Return a bitmap (h, w) as the base64 text of a PNG, as LabelMe writes it."""
-    content = io.BytesIO()
-    Image.fromarray(bitmap).save(content, "PNG")
-    return base64.b64encode(content.getvalue()).decode("ascii")
-
-
 def _decode(data: str) -> bytes | None:
     try:
         return base64.b64decode(data, validate=True)

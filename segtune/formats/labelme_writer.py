@@ -6,17 +6,12 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
-from segtune import masks
+from segtune import labelme, masks
 from segtune.formats.account import Account
 from segtune.formats.annotated import AnnotatedDataset, AnnotatedImage, AnnotatedInstance
-from segtune.formats.labelme_picture import mask_to_text
 from segtune.formats.labelme_shapes import CROWD_FLAG
 from segtune.formats.pictures import distinct_names, in_folder_of_split, put_pictures, wanted
 from segtune.progress import Reporter
-
-_FORMAT_VERSION = "5.5.0"  # of LabelMe; has shapes of type mask
 
 
 def write_labelme(
@@ -51,41 +46,24 @@ def _document(image: AnnotatedImage, name: str) -> dict[str, Any]:
     group = 0
     for instance in image.instances:
         if isinstance(instance.segmentation, dict):
-            shapes.append(_mask_shape(instance, image.size_hw))
+            rle = masks.to_rle(instance.segmentation, image.size_hw)
+            shapes.append(_shape(instance, labelme.mask_keys(rle), None))
             continue
         several = len(instance.segmentation) > 1
         group += several
         for ring in instance.segmentation:
-            points = [[float(x), float(y)] for x, y in zip(ring[0::2], ring[1::2], strict=True)]
-            shapes.append(_shape(instance, "polygon", points, group if several else None))
-    return {
-        "version": _FORMAT_VERSION,
-        "flags": {},
-        "shapes": shapes,
-        "imagePath": name,
-        "imageData": None,
-        "imageHeight": image.size_hw[0],
-        "imageWidth": image.size_hw[1],
-    }
-
-
-def _mask_shape(instance: AnnotatedInstance, size_hw: tuple[int, int]) -> dict[str, Any]:
-    bitmap = masks.rasterise(instance.segmentation, size_hw)
-    rows, columns = np.flatnonzero(bitmap.any(axis=1)), np.flatnonzero(bitmap.any(axis=0))
-    top, bottom, left, right = (int(one) for one in (rows[0], rows[-1], columns[0], columns[-1]))
-    corners = [[float(left), float(top)], [float(right), float(bottom)]]  # both inside, as LabelMe
-    shape = _shape(instance, "mask", corners, None)
-    return shape | {"mask": mask_to_text(bitmap[top : bottom + 1, left : right + 1])}
+            polygon = labelme.polygon_keys(zip(ring[0::2], ring[1::2], strict=True))
+            shapes.append(_shape(instance, polygon, group if several else None))
+    return labelme.document(shapes, name, image.size_hw)
 
 
 def _shape(
-    instance: AnnotatedInstance, kind: str, points: list[list[float]], group: int | None
+    instance: AnnotatedInstance, geometry: dict[str, Any], group: int | None
 ) -> dict[str, Any]:
     return {
         "label": instance.class_name,
-        "points": points,
         "group_id": group,
         "description": "",
-        "shape_type": kind,
         "flags": {CROWD_FLAG: True} if instance.is_crowd else {},
+        **geometry,
     }
