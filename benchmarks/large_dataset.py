@@ -4,7 +4,8 @@
 
 It has COCO's fields, 80 categories, 118,287 images and 860,001 instances (or a share of both):
 rings of 22 points on average with two decimals, a tenth of the instances with two to four rings,
-1 % crowds with uncompressed run lengths. Ids and order are shuffled, as in COCO's own file. The
+1 % crowds with uncompressed run lengths. As in COCO, six of ten rings turn back somewhere on their
+way around, and one of 250 crosses itself. Ids and order are shuffled, as in COCO's own file. The
 same seed and share give the same bytes.
 """
 
@@ -24,6 +25,7 @@ SIZES_HW = ((480, 640), (640, 480), (427, 640), (640, 427), (375, 500), (612, 61
 BLOCK = 5000  # instances drawn at a time
 LARGEST_ID = 900_000
 CROWD_SHARE, MANY_RINGS_SHARE = 0.01, 0.1
+BENT_SHARE, CROSSING_SHARE = 0.6, 0.004  # in COCO, 0.6 turn back somewhere; 0.005 cross themselves
 LOG_POINTS = (2.75, 0.6)  # mean and deviation of log(points of a ring), to which 3 are added
 
 Entry = dict[str, Any]
@@ -107,24 +109,33 @@ def annotations(
 def _polygons(
     rng: np.random.Generator, size_hw: NDArray[np.int64]
 ) -> tuple[list[list[float]], float, list[float]]:
+    """Return rings beside each other, as of an object behind a post, with area and box."""
     num_rings = int(rng.integers(2, 5)) if rng.random() < MANY_RINGS_SHARE else 1
-    rings = [_ring(rng, size_hw) for _ in range(num_rings)]
+    size_wh = size_hw[::-1]
+    radius = np.exp(rng.uniform(np.log(4), np.log(min(size_wh) / (2.5 * num_rings))))
+    step = np.array([2.1 * radius, 0])
+    margin = np.array([radius, radius])
+    first = margin + rng.random(2) * (size_wh - 2 * margin - (num_rings - 1) * step)
+    rings = [_ring(rng, first + number * step, radius) for number in range(num_rings)]
     points = np.concatenate(rings)
     low, high = points.min(axis=0), points.max(axis=0)
     bbox = np.round([*low, *(high - low)], 2).tolist()
     return [ring.ravel().tolist() for ring in rings], sum(map(_area, rings)), bbox
 
 
-def _ring(rng: np.random.Generator, size_hw: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the points (P, 2) of a ring around a random centre, cut at the image."""
+def _ring(
+    rng: np.random.Generator, centre: NDArray[np.float64], radius: float
+) -> NDArray[np.float64]:
+    """Return the points (P, 2) of a ring around a centre; few cross themselves, half are bent."""
     num_points = 3 + int(rng.lognormal(*LOG_POINTS))
-    size_wh = size_hw[::-1]
-    centre = 3 + rng.random(2) * (size_wh - 6)
-    radius = np.exp(rng.uniform(np.log(4), np.log(150)))
     angles = np.linspace(0, 2 * np.pi, num_points, endpoint=False)
     radii = radius * (0.7 + 0.3 * rng.random(num_points))
-    points = centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.asarray(np.round(np.clip(points, 0, size_wh), 2))
+    x, y = radii * np.cos(angles), radii * np.sin(angles)
+    if rng.random() < BENT_SHARE:
+        y = 0.4 * y + 0.6 * x**2 / radius - 0.3 * radius  # as a banana, which stays in the circle
+    if rng.random() < CROSSING_SHARE:
+        x[:2], y[:2] = x[1::-1].copy(), y[1::-1].copy()
+    return np.asarray(np.round(centre + np.stack([x, y], axis=1), 2))
 
 
 def _area(ring: NDArray[np.float64]) -> float:

@@ -211,6 +211,15 @@ def encode_window(columns: NDArray[np.bool_], top: int, left: int, size_hw: tupl
     return Rle(size=[height, width], counts=encoded["counts"].decode("ascii"))
 
 
+def runs_of(counts: str | Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return the run lengths (R,) of the counts of an RLE, compressed or not.
+
+    Raises:
+        ValueError: The text is not compressed counts.
+    """
+    return run_lengths(counts) if isinstance(counts, str) else np.asarray(counts, np.int64)
+
+
 def _empty(size_hw: tuple[int, int]) -> Rle:
     return encode(np.zeros(size_hw, dtype=np.bool_))
 

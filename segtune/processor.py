@@ -110,6 +110,15 @@ def _keep_freed_memory() -> None:
     libc.mallopt(_M_TRIM_THRESHOLD, _NEVER_TRIM)
 
 
+def give_back_freed_memory() -> None:
+    """Return to the system what glibc keeps for tensors to come; without glibc do nothing.
+
+    It is for freed memory of hundreds of megabytes whose like will not be asked for again.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def usable_cores() -> int:
     """Return how many cores this process may run on."""
     if hasattr(os, "sched_getaffinity"):

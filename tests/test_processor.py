@@ -95,3 +95,28 @@ def test_a_paddle_that_is_absent_or_broken_is_told_with_what_to_install() -> Non
 def test_the_processor_has_a_name() -> None:
     assert cpu_name().strip()
     assert usable_cores() >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc; glibc's malloc is meant")
+def test_freed_memory_is_kept_until_it_is_given_back() -> None:
+    code = """
+import json
+from pathlib import Path
+from segtune.processor import give_back_freed_memory
+
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+
+before = resident_mb()
+content = bytearray(b"x" * (200 << 20))
+del content
+kept = resident_mb() - before
+give_back_freed_memory()
+print(json.dumps([kept, resident_mb() - before]))
+"""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
+    kept, left = json.loads(done.stdout)
+
+    assert kept >= 200
+    assert left < 20

@@ -9,7 +9,8 @@ Shapes: n annotations of one chunk.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,8 +20,12 @@ from numpy.typing import NDArray
 from segtune.data.annotation_file import UNREADABLE, read_value
 from segtune.data.field_rules import read_area, read_integer, read_is_crowd
 from segtune.data.findings import ChunkLog, quote
+from segtune.data.ring_arrays import RingArrays, concatenate, flatten
 
-CHUNK = 8192  # annotations: their points as Python numbers take some 20 MB
+CHUNK = 8192  # annotations whose arrays NumPy works on together
+# Annotations whose coordinates are Python numbers at the same time: few enough for the processor's
+# cache, which halves the time of making arrays of them.
+_BATCH = 256
 
 _Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _Area = Annotated[float, msgspec.Meta(gt=0, le=1.7976931348623157e308)]
@@ -54,11 +59,13 @@ class AnnotationChunk:
     """(n,), nan where the area of the mask has to do."""
     is_crowd: NDArray[np.bool_]
     segmentations: list[Any]
-    """As in the file, not looked at yet where the annotation is not plain."""
+    """As in the file, but None for the polygons of a plain annotation, which are in `rings`."""
     bboxes: list[Any]
     """As in the file, not looked at yet where the annotation is not plain."""
     is_plain: NDArray[np.bool_]
     """(n,): the segmentation is a list of lists of floats or an object; the box is four floats."""
+    rings: RingArrays
+    """Of plain annotations."""
 
     def __len__(self) -> int:
         return len(self.places)
@@ -84,27 +91,56 @@ class AnnotationChunk:
             [self.segmentations[row] for row in rows.tolist()],
             [self.bboxes[row] for row in rows.tolist()],
             self.is_plain[rows],
+            self._rings_of(rows),
         )
+
+    def _rings_of(self, rows: NDArray[np.int64]) -> RingArrays:
+        new_rows = np.full(len(self), -1)
+        new_rows[rows] = np.arange(len(rows))
+        kept = self.rings.keep(new_rows[self.rings.rows] >= 0)
+        return replace(kept, rows=new_rows[kept.rows])
 
 
 def read_chunks(entries: Sequence[Any], log: ChunkLog) -> Iterator[AnnotationChunk]:
     """Yield annotations a chunk at a time, after noting what is wrong with single fields."""
     for start in range(0, len(entries), CHUNK):
-        values = list(map(_decode, entries[start : start + CHUNK]))
-        is_plain = np.fromiter([type(value) is _PlainAnnotation for value in values], bool)
-        chunk = _blank_chunk(start, is_plain)
-        if is_plain.all():
-            _fill_plain(chunk, values, log)
-        else:
-            plain = [value for value in values if type(value) is _PlainAnnotation]
-            _fill_plain(chunk, plain, log)
-            for row in np.flatnonzero(~is_plain).tolist():
-                _fill_other(chunk, row, values[row], log)
-        del values  # as the geometry is to be let go of when its chunk is
+        chunk = _blank_chunk(start, min(CHUNK, len(entries) - start))
+        rings = [
+            _fill_batch(
+                chunk, first, entries[start + first : start + min(first + _BATCH, CHUNK)], log
+            )
+            for first in range(0, len(chunk), _BATCH)
+        ]
+        chunk.rings = concatenate(rings)
         yield chunk
 
 
+def _fill_batch(
+    chunk: AnnotationChunk, first: int, entries: Sequence[Any], log: ChunkLog
+) -> RingArrays:
+    """Write annotations into a chunk from row `first` on; return the rings of the plain ones."""
+    values = _decode_all(entries)
+    is_plain = [type(value) is _PlainAnnotation for value in values]
+    rows = first + np.flatnonzero(is_plain)
+    plain = values if len(rows) == len(values) else list(compress(values, is_plain))
+    _fill_plain(chunk, rows, plain, log)
+    for row, value in enumerate(values, first):
+        if type(value) is not _PlainAnnotation:
+            _fill_other(chunk, row, value, log)
+    return flatten(
+        [() if type(one.segmentation) is dict else one.segmentation for one in plain], rows
+    )
+
+
 _decode_plain = msgspec.json.Decoder(_PlainAnnotation).decode
+
+
+def _decode_all(entries: Sequence[Any]) -> list[Any]:
+    """Return plain annotations, and entries that are not plain as they are."""
+    try:  # nearly always all are text, and plain
+        return list(map(_decode_plain, entries))
+    except (msgspec.MsgspecError, TypeError, RecursionError):
+        return list(map(_decode, entries))
 
 
 def _decode(entry: Any) -> Any:
@@ -113,45 +149,49 @@ def _decode(entry: Any) -> Any:
         if type(entry) is msgspec.Raw:
             return _decode_plain(entry)
         return msgspec.convert(entry, _PlainAnnotation)
-    except (ValueError, RecursionError):  # msgspec's errors and UnicodeEncodeError among them
+    # UnicodeEncodeError is for half a surrogate pair, which only `json` lets through.
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         return entry
 
 
-def _blank_chunk(start: int, is_plain: NDArray[np.bool_]) -> AnnotationChunk:
-    count = len(is_plain)
+def _blank_chunk(start: int, count: int) -> AnnotationChunk:
     return AnnotationChunk(
         places=np.arange(start, start + count),
         ids=np.zeros(count, np.int64),
-        has_id=is_plain.copy(),
+        has_id=np.zeros(count, bool),
         image_ids=np.zeros(count, np.int64),
-        has_image_id=is_plain.copy(),
+        has_image_id=np.zeros(count, bool),
         category_ids=np.zeros(count, np.int64),
-        has_category_id=is_plain.copy(),
+        has_category_id=np.zeros(count, bool),
         areas=np.full(count, np.nan),
         is_crowd=np.zeros(count, bool),
         segmentations=[None] * count,
         bboxes=[None] * count,
-        is_plain=is_plain,
+        is_plain=np.zeros(count, bool),
+        rings=concatenate([]),
     )
 
 
-def _fill_plain(chunk: AnnotationChunk, plain: Sequence[_PlainAnnotation], log: ChunkLog) -> None:
-    rows = chunk.is_plain
+def _fill_plain(
+    chunk: AnnotationChunk,
+    rows: NDArray[np.int64],
+    plain: Sequence[_PlainAnnotation],
+    log: ChunkLog,
+) -> None:
     for field in ("area", "iscrowd"):
-        for place in chunk.places[rows][[getattr(one, field) is None for one in plain]].tolist():
-            log.add(place, f"{field}-missing", f"annotations[{place}].{field}")
+        for row in rows[[getattr(one, field) is None for one in plain]].tolist():
+            log.add(chunk.places[row], f"{field}-missing", chunk.pointer(row, f".{field}"))
     chunk.ids[rows] = [one.id for one in plain]
     chunk.image_ids[rows] = [one.image_id for one in plain]
     chunk.category_ids[rows] = [one.category_id for one in plain]
     chunk.areas[rows] = [np.nan if one.area is None else one.area for one in plain]
     chunk.is_crowd[rows] = [one.iscrowd == 1 for one in plain]
-    if len(plain) == len(chunk):
-        chunk.segmentations = [one.segmentation for one in plain]
-        chunk.bboxes = [one.bbox for one in plain]
-        return
-    for row, one in zip(np.flatnonzero(rows).tolist(), plain, strict=True):
-        chunk.segmentations[row] = one.segmentation
+    for has in (chunk.is_plain, chunk.has_id, chunk.has_image_id, chunk.has_category_id):
+        has[rows] = True
+    for row, one in zip(rows.tolist(), plain, strict=True):
         chunk.bboxes[row] = one.bbox
+        if type(one.segmentation) is dict:
+            chunk.segmentations[row] = one.segmentation
 
 
 def _fill_other(chunk: AnnotationChunk, row: int, entry: Any, log: ChunkLog) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from segtune.data import statistics
 from segtune.data.agreement_rules import check_agreement
+from segtune.data.annotation_file import collector_paused
 from segtune.data.coco import CocoDataset, read_sound_records
 from segtune.data.crowding_rules import check_crowding
 from segtune.data.distribution_rules import (
@@ -123,10 +124,11 @@ class _Checked:
 def _check(
     images_root: Path, inspect: _Inspect | None, network: NetworkLimits | None, log: FindingLog
 ) -> _Checked:
-    dataset, entries = read_sound_records(images_root, log)
-    _check_annotations(dataset, entries, log)
-    if network is not None:
-        check_against_network(dataset, entries, network, log)
+    with collector_paused():
+        dataset, entries = read_sound_records(images_root, log)
+        _check_annotations(dataset, entries, log)
+        if network is not None:
+            check_against_network(dataset, entries, network, log)
     if inspect is None:
         log.add("images-skipped")
         return _Checked(dataset, [], log)

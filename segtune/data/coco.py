@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segtune import masks
+from segtune import masks, processor
 from segtune.boxes import are_finite
 from segtune.categories import Categories
 from segtune.data.annotation_chunk import AnnotationChunk, read_chunks
@@ -20,7 +20,13 @@ from segtune.data.annotation_file import collector_paused, read_document
 from segtune.data.box_rules import clipped_boxes
 from segtune.data.findings import ChunkLog, FindingLog
 from segtune.data.fingerprint import fingerprint
-from segtune.data.instance_table import InstanceRecord, InstanceTable, TableSlice, table_of
+from segtune.data.instance_table import (
+    InstanceRecord,
+    InstanceTable,
+    TableSlice,
+    starts_of,
+    table_of,
+)
 from segtune.data.mask_rules import check_masks
 from segtune.data.reference_rules import NOWHERE, References, note_repeated_ids
 from segtune.data.structure_rules import ImageEntry, read_categories, read_images, read_list
@@ -140,8 +146,11 @@ def _read_table(
         builder.add(_sound_instances(chunk, sizes_hw, references, notes))
         notes.pass_on(log)
     entries.clear()
+    processor.give_back_freed_memory()  # the file, before the points are there twice
     repeated = note_repeated_ids(np.concatenate(ids), np.concatenate(places), log)
-    return builder.build(len(images), repeated)
+    table = builder.build(len(images), repeated)
+    processor.give_back_freed_memory()
+    return table
 
 
 def _sound_instances(
@@ -163,26 +172,24 @@ def _sound_instances(
     found = check_masks(chunk, own_sizes_hw, log)
     boxes = clipped_boxes(chunk, found.extents, own_sizes_hw, log)  # (n, 4)
     is_sound = are_finite(found.extents) & are_finite(boxes) & (labels != NOWHERE) & chunk.has_id
+    rings = found.rings.keep(is_sound[found.rings.rows])
+    starts = starts_of(rings.lengths)
     for row in np.flatnonzero(is_sound & np.isnan(chunk.areas)).tolist():
         height, width = own_sizes_hw[row].tolist()
-        chunk.areas[row] = masks.area(chunk.segmentations[row], (height, width))
-    rows = np.flatnonzero(is_sound)
-    is_sound_ring = is_sound[found.ring_rows]
-    points = found.points
-    if not is_sound_ring.all():
-        points = points[np.repeat(is_sound_ring, np.diff(found.ring_starts))]
+        mask = found.rles.get(row) or rings.polygon(row, starts)
+        chunk.areas[row] = masks.area(mask, (height, width))
     new_rows = np.cumsum(is_sound) - 1
     return InstanceChunk(
-        places=chunk.places[rows],
-        annotation_ids=chunk.ids[rows],
-        image_rows=image_rows[rows],
-        labels=labels[rows],
-        boxes=boxes[rows],
-        areas=chunk.areas[rows],
-        is_crowd=chunk.is_crowd[rows],
-        num_rings=np.bincount(found.ring_rows, minlength=len(chunk))[rows],
-        ring_lengths=np.diff(found.ring_starts)[is_sound_ring],
-        points=points,
+        places=chunk.places[is_sound],
+        annotation_ids=chunk.ids[is_sound],
+        image_rows=image_rows[is_sound],
+        labels=labels[is_sound],
+        boxes=boxes[is_sound],
+        areas=chunk.areas[is_sound],
+        is_crowd=chunk.is_crowd[is_sound],
+        num_rings=np.bincount(rings.rows, minlength=len(chunk))[is_sound],
+        ring_lengths=rings.lengths // 2,
+        points=rings.coordinates.reshape(-1, 2),
         rles={
             int(new_rows[row]): _compact(rle) for row, rle in found.rles.items() if is_sound[row]
         },

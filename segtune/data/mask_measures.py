@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from segtune import boxes, masks
 from segtune.data.coco import CocoDataset
@@ -41,12 +40,10 @@ def measure_masks(dataset: CocoDataset) -> MaskMeasures:
         extents[rows, 2:] = np.maximum.reduceat(around[:, 2:], first)
         areas[rows] = np.add.reduceat(np.abs(signed_areas(chunk)), first)
     sizes_hw = image_sizes(dataset)[table.image_rows()]  # (n, 2)
-    for row in table.rles:
-        rle = masks.to_rle(table.segmentation(row), (int(sizes_hw[row, 0]), int(sizes_hw[row, 1])))
-        extents[row] = coco_mask.toBbox(rle)
-        areas[row] = coco_mask.area(rle)
-    rle_rows = np.fromiter(table.rles, np.int64, len(table.rles))
-    extents[rle_rows] = boxes.xywh_to_xyxy(extents[rle_rows])
+    for row, rle in table.rles.items():
+        runs = masks.runs_of(rle["counts"])
+        extents[row] = boxes.runs_to_box(runs, int(sizes_hw[row, 0]))
+        areas[row] = runs[1::2].sum()
     cut = boxes.clip(extents, sizes_hw)
     return MaskMeasures(cut, areas, (cut != extents).any(axis=1))
 

@@ -1,13 +1,11 @@
 """Segmentations that have pixels on their image: rings with three points, run lengths that fit.
 
-Shapes: n annotations, k rings, P points of all rings, R runs.
+Shapes: n annotations, k rings, R runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +13,10 @@ from numpy.typing import NDArray
 
 from segtune import boxes, masks
 from segtune.data.annotation_chunk import AnnotationChunk
-from segtune.data.field_rules import NUMBERS, as_float
+from segtune.data.field_rules import NUMBERS
 from segtune.data.findings import ChunkLog, Note, quote
 from segtune.data.instance_table import starts_of
+from segtune.data.ring_arrays import RingArrays, concatenate, flatten
 
 EDGE_TOLERANCE_PX = 1.0  # rounding and half-pixel conventions stay below it
 _MIN_COORDINATES = 6
@@ -31,12 +30,8 @@ class ChunkMasks:
 
     extents: NDArray[np.float64]
     """(n, 4), the boxes around the masks; a row of a faulty segmentation is nan."""
-    points: NDArray[np.float64]
-    """(P, 2), of all rings that have points, in the order of annotations."""
-    ring_starts: NDArray[np.int64]
-    """(k + 1,): the points of ring r are those from `ring_starts[r]` to the next one."""
-    ring_rows: NDArray[np.int64]
-    """(k,), ascending: the annotation of each ring."""
+    rings: RingArrays
+    """All that have points, in the order of annotations; those of faulty annotations too."""
     rles: dict[int, dict[str, Any]]
     """Sound ones, by row of their annotation."""
 
@@ -47,7 +42,7 @@ def check_masks(chunk: AnnotationChunk, sizes_hw: Sizes, log: ChunkLog) -> Chunk
     for row in np.flatnonzero(~chunk.is_plain).tolist():
         _note_type_fault(chunk, row, log)
     rings = _Rings(chunk, log)
-    rings.measure(chunk, sizes_hw, extents, log)
+    rings.measure(sizes_hw, extents)
     rles = {}
     for row, segmentation in enumerate(chunk.segmentations):
         if type(segmentation) is dict:
@@ -58,7 +53,7 @@ def check_masks(chunk: AnnotationChunk, sizes_hw: Sizes, log: ChunkLog) -> Chunk
             if runs is not None:
                 extents[row] = boxes.runs_to_box(runs, height)
                 rles[row] = segmentation
-    return ChunkMasks(extents, rings.points, rings.starts, rings.rows, rles)
+    return ChunkMasks(extents, rings.arrays, rles)
 
 
 def _note_type_fault(chunk: AnnotationChunk, row: int, log: ChunkLog) -> None:
@@ -77,72 +72,61 @@ class _Rings:
     """
 
     def __init__(self, chunk: AnnotationChunk, log: ChunkLog) -> None:
-        polygons = [value if type(value) is list else () for value in chunk.segmentations]
-        counts = np.fromiter(map(len, polygons), np.int64, len(polygons))
-        rings = list(chain.from_iterable(polygons))
-        self.rows = np.repeat(np.arange(len(chunk)), counts)  # annotation of each ring
-        self.numbers = np.arange(len(rings)) - np.repeat(starts_of(counts)[:-1], counts)
-        self.is_faulty = np.zeros(len(chunk), bool)  # by row
-        for row in np.flatnonzero(counts == 0).tolist():
-            if type(chunk.segmentations[row]) is list:
-                pointer = chunk.pointer(row, ".segmentation")
-                log.add(chunk.places[row], "segmentation-empty", pointer, "no polygon")
-        lengths = self._lengths(rings, chunk, log)
-        if (lengths < 0).any():
-            sound = lengths >= 0
-            self.is_faulty[self.rows[~sound]] = True
-            rings = [ring for ring, is_sound in zip(rings, sound, strict=True) if is_sound]
-            self.rows, self.numbers, lengths = self.rows[sound], self.numbers[sound], lengths[sound]
-        self.points = _floats(rings, int(lengths.sum())).reshape(-1, 2)  # (P, 2)
-        self.starts = starts_of(lengths // 2)  # (k + 1,)
-
-    def _lengths(
-        self, rings: Sequence[Any], chunk: AnnotationChunk, log: ChunkLog
-    ) -> NDArray[np.int64]:
-        """Return how many numbers rings have, -1 for one that is faulty."""
-        is_sound = chunk.is_plain[self.rows]
-        for ring in np.flatnonzero(~is_sound).tolist():
-            fault = _type_fault(rings[ring])
-            if fault is None:
-                is_sound[ring] = True
-            else:
-                self._note(chunk, ring, "polygon-type", f"found {fault}", log)
-        if is_sound.all():
-            lengths = np.fromiter(map(len, rings), np.int64, len(rings))
-        else:
-            pairs = zip(rings, is_sound.tolist(), strict=True)
-            lengths = np.array([len(ring) if sound else -1 for ring, sound in pairs], np.int64)
-        is_odd = is_sound & (lengths % 2 == 1)
-        is_short = is_sound & ~is_odd & (lengths < _MIN_COORDINATES)
+        self._chunk = chunk
+        self._log = log
+        self._is_faulty = np.zeros(len(chunk), bool)  # by row
+        self._note_empty()
+        self.arrays = self._with_others(chunk.rings)
+        lengths = self.arrays.lengths
+        is_odd = lengths % 2 == 1
+        is_short = ~is_odd & (lengths < _MIN_COORDINATES)
         for ring in np.flatnonzero(is_odd).tolist():
-            self._note(chunk, ring, "polygon-odd", f"{lengths[ring]} numbers", log)
+            self._note(ring, "polygon-odd", f"{lengths[ring]} numbers")
         for ring in np.flatnonzero(is_short).tolist():
-            self._note(chunk, ring, "polygon-too-short", f"{lengths[ring] // 2} points", log)
-        lengths[is_odd | is_short] = -1
-        return lengths
+            self._note(ring, "polygon-too-short", f"{lengths[ring] // 2} points")
+        self._is_faulty[self.arrays.rows[is_odd | is_short]] = True
+        self.arrays = self.arrays.keep(~is_odd & ~is_short)
 
-    def measure(
-        self,
-        chunk: AnnotationChunk,
-        sizes_hw: Sizes,
-        extents: NDArray[np.float64],
-        log: ChunkLog,
-    ) -> None:
+    def _note_empty(self) -> None:
+        chunk = self._chunk
+        num_rings = np.bincount(chunk.rings.rows, minlength=len(chunk))
+        for row in np.flatnonzero(num_rings == 0).tolist():
+            segmentation = chunk.segmentations[row]
+            if segmentation == [] or (chunk.is_plain[row] and segmentation is None):
+                pointer = chunk.pointer(row, ".segmentation")
+                self._log.add(chunk.places[row], "segmentation-empty", pointer, "no polygon")
+
+    def _with_others(self, plain: RingArrays) -> RingArrays:
+        """Return the rings of plain annotations with those of others that are lists of numbers."""
+        rings, rows, numbers = [], [], []
+        for row in np.flatnonzero(~self._chunk.is_plain).tolist():
+            segmentation = self._chunk.segmentations[row]
+            for number, ring in enumerate(segmentation if type(segmentation) is list else ()):
+                fault = _type_fault(ring)
+                if fault is None:
+                    rings.append([ring])
+                    rows.append(row)
+                    numbers.append(number)
+                    continue
+                pointer = self._chunk.pointer(row, f".segmentation[{number}]")
+                place = self._chunk.places[row]
+                self._log.add(place, "polygon-type", pointer, f"found {fault}")
+                self._is_faulty[row] = True
+        if not rings:
+            return plain
+        others = flatten(rings, np.array(rows))
+        both = concatenate([plain, replace(others, numbers=np.array(numbers))])
+        return both.take(np.argsort(both.rows, kind="stable"))
+
+    def measure(self, sizes_hw: Sizes, extents: NDArray[np.float64]) -> None:
         """Write the extent of every annotation without a faulty ring into its row."""
-        rows = self.rows
+        rows = self.arrays.rows
         if len(rows) == 0:
             return
-        ring_boxes = np.concatenate(  # (k, 4), not finite where a coordinate is not
-            [
-                np.minimum.reduceat(self.points, self.starts[:-1]),
-                np.maximum.reduceat(self.points, self.starts[:-1]),
-            ],
-            axis=1,
-        )
+        found = self._boxes()  # (k, 4)
         limits = sizes_hw[rows, ::-1]
-        finite = boxes.are_finite(ring_boxes)
-        ring_boxes_found = ring_boxes.copy()
-        ring_boxes[~finite] = 0
+        finite = boxes.are_finite(found)
+        ring_boxes = np.where(finite[:, None], found, 0)
         beyond = np.maximum(-ring_boxes[:, :2], ring_boxes[:, 2:] - limits).max(axis=1)
         far = beyond > limits.max(axis=1)
         ends_before = (ring_boxes[:, 2:] <= 0).any(axis=1)
@@ -162,21 +146,26 @@ class _Rings:
             ("polygon-beyond-edge", over_edge & ~is_outside),
         ):
             for ring in np.flatnonzero(broken).tolist():
-                detail = describe_box(ring_boxes_found[ring], sizes_hw[rows[ring]])
-                self._note(chunk, ring, code, detail, log)
-        self.is_faulty[rows[~finite | far | is_outside]] = True
+                self._note(ring, code, describe_box(found[ring], sizes_hw[rows[ring]]))
+        self._is_faulty[rows[~finite | far | is_outside]] = True
 
         lows = np.minimum.reduceat(ring_boxes[:, :2], first)
         highs = np.maximum.reduceat(ring_boxes[:, 2:], first)
         extents[rows[first]] = np.concatenate([lows, highs], axis=1)
-        extents[self.is_faulty] = np.nan
+        extents[self._is_faulty] = np.nan
 
-    def _note(
-        self, chunk: AnnotationChunk, ring: int, code: str, detail: str, log: ChunkLog
-    ) -> None:
-        row = self.rows[ring]
-        pointer = chunk.pointer(row, f".segmentation[{self.numbers[ring]}]")
-        log.add(chunk.places[row], code, pointer, detail)
+    def _boxes(self) -> NDArray[np.float64]:
+        """Return the boxes (k, 4) around rings, not finite where a coordinate is not."""
+        points = self.arrays.coordinates.reshape(-1, 2)
+        starts = starts_of(self.arrays.lengths // 2)[:-1]
+        lows = np.minimum.reduceat(points, starts)
+        highs = np.maximum.reduceat(points, starts)
+        return np.concatenate([lows, highs], axis=1)
+
+    def _note(self, ring: int, code: str, detail: str) -> None:
+        row = self.arrays.rows[ring]
+        pointer = self._chunk.pointer(row, f".segmentation[{self.arrays.numbers[ring]}]")
+        self._log.add(self._chunk.places[row], code, pointer, detail)
 
 
 def describe_box(box: NDArray[np.float64], size_hw: Sizes) -> str:
@@ -193,13 +182,6 @@ def _type_fault(ring: Any) -> str | None:
     if NUMBERS.issuperset(map(type, ring)):
         return None
     return next(quote(value) for value in ring if type(value) not in NUMBERS)
-
-
-def _floats(rings: Sequence[Sequence[float]], count: int) -> NDArray[np.float64]:
-    try:
-        return np.fromiter(chain.from_iterable(rings), np.float64, count)
-    except OverflowError:  # an integer beyond every float: take the slow way that allows it
-        return np.fromiter(map(as_float, chain.from_iterable(rings)), np.float64, count)
 
 
 def _read_runs(

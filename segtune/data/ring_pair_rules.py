@@ -63,7 +63,7 @@ def _overlaps(
     least = np.minimum(boxes.areas(first), boxes.areas(second))
     pairs = pairs[boxes.areas(shared) > _OVERLAP / 2 * least]
     involved, numbers = np.unique(pairs, return_inverse=True)
-    polygons = shapely.polygons(outlines(chunk)[involved])
+    polygons = shapely.polygons(outlines(chunk, involved))
     invalid = ~shapely.is_valid(polygons)
     polygons[invalid] = shapely.make_valid(polygons[invalid])
     areas = shapely.area(polygons)[numbers.reshape(-1, 2)]  # (p, 2)

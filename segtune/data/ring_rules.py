@@ -17,6 +17,7 @@ from segtune.data.coco import CocoDataset
 from segtune.data.findings import FindingLog
 from segtune.data.instance_places import image_name, ring_place
 from segtune.data.mask_measures import signed_areas
+from segtune.data.ring_arrays import stretches
 from segtune.data.rings import RingChunk, iterate_rings
 
 Broken = list[tuple[str, NDArray[np.int64]]]
@@ -59,10 +60,13 @@ def _broken_rings(chunk: RingChunk) -> Broken:
     ]
 
 
-def outlines(chunk: RingChunk) -> NDArray[np.object_]:
-    """Return the rings (k,) of a chunk as closed lines of shapely."""
-    owner = np.repeat(np.arange(len(chunk)), np.diff(chunk.starts))
-    return np.asarray(shapely.linearrings(chunk.points, indices=owner))
+def outlines(chunk: RingChunk, rings: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Return some rings of a chunk as closed lines of shapely."""
+    lengths = np.diff(chunk.starts)[rings]
+    points = chunk.points[stretches(chunk.starts[rings], lengths)]
+    return np.asarray(
+        shapely.linearrings(points, indices=np.repeat(np.arange(len(rings)), lengths))
+    )
 
 
 def _crosses_itself(chunk: RingChunk, areas: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -70,13 +74,32 @@ def _crosses_itself(chunk: RingChunk, areas: NDArray[np.float64]) -> NDArray[np.
 
     That is where the area by the shoelace formula (k,) is not the one that is filled by even-odd.
     """
-    lines = outlines(chunk)
-    doubtful = np.flatnonzero(~shapely.is_simple(lines))
-    filled = shapely.area(shapely.make_valid(shapely.polygons(lines[doubtful])))
+    suspects = np.flatnonzero(~_is_star(chunk))
+    lines = outlines(chunk, suspects)
+    is_doubtful = ~shapely.is_simple(lines)
+    doubtful = suspects[is_doubtful]
+    filled = shapely.area(shapely.make_valid(shapely.polygons(lines[is_doubtful])))
     limit = np.maximum(_NEGLIGIBLE_PX, _NEGLIGIBLE_SHARE * areas[doubtful])
     crosses = np.zeros(len(chunk), bool)
     crosses[doubtful[np.abs(filled - areas[doubtful]) > limit]] = True
     return crosses
+
+
+def _is_star(chunk: RingChunk) -> NDArray[np.bool_]:
+    """Return which rings (k,) run around the mean of their points once, never turning back.
+
+    These do not cross themselves. They are four of ten in COCO, and shapely takes ten times as
+    long to find that.
+    """
+    starts, lengths = chunk.starts[:-1], np.diff(chunk.starts)
+    centres = np.add.reduceat(chunk.points, starts) / lengths[:, None]  # (k, 2)
+    x, y = (chunk.points - np.repeat(centres, lengths, axis=0)).T
+    following = np.arange(1, len(x) + 1)
+    following[chunk.starts[1:] - 1] = starts
+    turns = x * y[following] - x[following] * y  # (P,), above zero from the x to the y axis
+    one_way = (np.minimum.reduceat(turns, starts) > 0) | (np.maximum.reduceat(turns, starts) < 0)
+    passes = (y < 0) & (y[following] >= 0)
+    return np.asarray(one_way & (np.add.reduceat(passes.astype(np.int64), starts) == 1))
 
 
 def _repeats_a_point(chunk: RingChunk) -> NDArray[np.bool_]:

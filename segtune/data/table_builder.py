@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtune.data.instance_table import InstanceTable, starts_of
+from segtune.data.ring_arrays import stretches
 
 
 @dataclass(eq=False, slots=True)
@@ -56,7 +57,7 @@ class TableBuilder:
         order = np.lexsort((ids, images))
         order = order[is_kept[order]]  # (N,), the row among all chunks of every row of the table
         num_rings = _all(chunks, "num_rings", np.int64)
-        ring_order = _stretches(starts_of(num_rings)[order], num_rings[order])
+        ring_order = stretches(starts_of(num_rings)[order], num_rings[order])
         ring_lengths = _all(chunks, "ring_lengths", np.int64)
         ring_starts = starts_of(ring_lengths[ring_order])
         # Where the points of each ring of the chunks go; -1 for those of an instance left out.
@@ -101,7 +102,7 @@ class TableBuilder:
             source = chunk.points.view(np.complex128)[:, 0]
             if not is_kept.all():
                 source = source[np.repeat(is_kept, lengths)]
-            points[_stretches(to[is_kept], lengths[is_kept])] = source
+            points[stretches(to[is_kept], lengths[is_kept])] = source
             chunk.points = np.zeros((0, 2))
         self._chunks.clear()
         return points.view(np.float64).reshape(-1, 2)
@@ -110,9 +111,3 @@ class TableBuilder:
 def _all(chunks: list[InstanceChunk], name: str, dtype: Any, width: int = 0) -> NDArray[Any]:
     blank = np.zeros((0, width) if width else 0, dtype)
     return np.concatenate([blank, *(getattr(chunk, name) for chunk in chunks)])
-
-
-def _stretches(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the indices in stretches that start at `starts` and have these lengths."""
-    offsets = starts - starts_of(lengths)[:-1]
-    return np.arange(int(lengths.sum())) + np.repeat(offsets, lengths)
