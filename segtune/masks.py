@@ -24,6 +24,12 @@ class Rle(TypedDict):
 # `segmentation` of a COCO annotation: rings of flat x, y pairs; or RLE, compressed or not.
 Segmentation = Sequence[Sequence[float]] | dict[str, Any]
 
+LONGEST_OUTLINE_PX = 2_000_000
+"""Of a ring, beyond which it is no outline of anything and must not be rasterised.
+
+Measured: pycocotools takes 2 GB and 45 s for 40 million, and ends the process at 120 million.
+"""
+
 # Compressed counts are groups of characters with five bits each, lowest first.
 _FIRST_CHARACTER = 48
 _MORE_FOLLOWS = 0x20
@@ -85,6 +91,20 @@ def rasterise(segmentation: Segmentation, size_hw: tuple[int, int]) -> NDArray[n
 def area(segmentation: Segmentation, size_hw: tuple[int, int]) -> float:
     """Return the number of pixels that any COCO segmentation covers."""
     return float(coco_mask.area(to_rle(segmentation, size_hw)))
+
+
+def outline_lengths(points: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the lengths (k,) of closed rings in pixels, along the longer axis of each edge.
+
+    Args:
+        points: Of all rings, (P, 2), finite.
+        starts: Of each ring in `points`, and the end of the last, (k + 1,); no ring is empty.
+    """
+    following = np.arange(1, len(points) + 1)
+    following[starts[1:] - 1] = starts[:-1]
+    edges = np.abs(points[following] - points).max(axis=1)  # (P,)
+    lengths: NDArray[np.float64] = np.add.reduceat(edges, starts[:-1])
+    return lengths
 
 
 def run_lengths(counts: str) -> NDArray[np.int64]:

@@ -124,3 +124,15 @@ def test_text_that_is_no_counts_is_refused(counts: str, problem: str) -> None:
 
 def test_no_text_is_no_runs() -> None:
     assert masks.run_lengths("").tolist() == []
+
+
+def test_outlines_are_as_long_as_the_longer_axis_of_their_edges() -> None:
+    square, triangle = [[0, 0], [4, 0], [4, 4], [0, 4]], [[1, 1], [7, 3], [1, 3]]
+
+    lengths = masks.outline_lengths(np.array([*square, *triangle], float), np.array([0, 4, 7]))
+
+    np.testing.assert_array_equal(lengths, [16, 6 + 6 + 2])
+
+
+def test_no_rings_have_no_outlines() -> None:
+    assert len(masks.outline_lengths(np.zeros((0, 2)), np.zeros(1, np.int64))) == 0

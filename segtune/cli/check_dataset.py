@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segtune.cli import console, dataset_summary, options
+from segtune.cli import console, dataset_summary, options, repair_table
 from segtune.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -48,6 +48,14 @@ def check_dataset(
             "check_dataset_result.json.",
         ),
     ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            "--fix",
+            metavar="OUT_DIR",
+            help="Write a copy, repaired where that needs no guessing, and check the copy.",
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Look for every fault of a COCO dataset. Exit status 1 if there is one."""
@@ -62,6 +70,12 @@ def check_dataset(
     planned = None if recipe is None else load_recipe(recipe)
     files = locate(_data(root, train, val, images, planned), Path.cwd())
     reporter = console.reporter()
+    repair = None
+    if fix is not None:
+        from segtune.repair_dataset import repair_dataset
+
+        repair = repair_dataset(files, fix, reporter=reporter)
+        files = repair.files
     report = check(
         files,
         recipe=planned,
@@ -75,10 +89,13 @@ def check_dataset(
 
         page = write_report(report, files, report_folder, reporter=reporter)
     if as_json:
-        console.show_json(report.to_json())
+        listed = {} if repair is None else {"repair": repair.to_json()}
+        console.show_json(report.to_json() | listed)
         if page is not None:
             console.note(f"report: {page}")
     else:
+        if repair is not None:
+            repair_table.show(repair)
         dataset_summary.show(report, page)
     if report.verdict != "pass":
         raise typer.Exit(EXIT_FAULTY)

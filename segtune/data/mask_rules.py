@@ -139,6 +139,7 @@ class _Rings:
         is_first = np.zeros(len(rows), bool)
         is_first[first] = True
         over_edge = (beyond > EDGE_TOLERANCE_PX) & ~far
+        endless = self._note_endless(finite & ~far)
         for code, broken in (
             ("polygon-not-finite", ~finite),
             ("polygon-outside", is_outside & is_first),
@@ -147,7 +148,7 @@ class _Rings:
         ):
             for ring in np.flatnonzero(broken).tolist():
                 self._note(ring, code, describe_box(found[ring], sizes_hw[rows[ring]]))
-        self._is_faulty[rows[~finite | far | is_outside]] = True
+        self._is_faulty[rows[~finite | far | is_outside | endless]] = True
 
         lows = np.minimum.reduceat(ring_boxes[:, :2], first)
         highs = np.maximum.reduceat(ring_boxes[:, 2:], first)
@@ -156,11 +157,23 @@ class _Rings:
 
     def _boxes(self) -> NDArray[np.float64]:
         """Return the boxes (k, 4) around rings, not finite where a coordinate is not."""
-        points = self.arrays.coordinates.reshape(-1, 2)
-        starts = starts_of(self.arrays.lengths // 2)[:-1]
-        lows = np.minimum.reduceat(points, starts)
-        highs = np.maximum.reduceat(points, starts)
+        points, starts = self._points()
+        lows = np.minimum.reduceat(points, starts[:-1])
+        highs = np.maximum.reduceat(points, starts[:-1])
         return np.concatenate([lows, highs], axis=1)
+
+    def _note_endless(self, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Note and return which `known` rings (k,) run to and fro too often to be drawn."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            lengths = masks.outline_lengths(*self._points())
+        endless = known & (lengths > masks.LONGEST_OUTLINE_PX)
+        for ring in np.flatnonzero(endless).tolist():
+            self._note(ring, "polygon-endless", f"{lengths[ring]:.0f} pixels")
+        return np.asarray(endless)
+
+    def _points(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the points (P, 2) of all rings, and where each starts, (k + 1,)."""
+        return self.arrays.coordinates.reshape(-1, 2), starts_of(self.arrays.lengths // 2)
 
     def _note(self, ring: int, code: str, detail: str) -> None:
         row = self.arrays.rows[ring]

@@ -20,7 +20,7 @@ from segtune.data.rings import RingChunk
 _APART = 2.0  # times the longer side of the largest ring
 _OVERLAP = 0.2  # of the smaller ring
 _INSIDE = 0.95  # of the smaller ring
-_MAX_STEP = 256  # rings of one instance that lie further apart in the file are not compared
+_MAX_RINGS = 256  # those of an instance that has more are not compared
 
 
 def check_ring_pairs(dataset: CocoDataset, log: FindingLog) -> None:
@@ -42,10 +42,12 @@ def _broken_pairs(chunk: RingChunk) -> Broken:
 
 
 def _pairs(chunk: RingChunk) -> NDArray[np.int64]:
-    """Return all pairs (p, 2) of rings of one instance."""
+    """Return all pairs (p, 2) of rings of one instance, but for instances of very many."""
     found = [np.zeros((0, 2), np.int64)]
-    for step in range(1, min(_MAX_STEP, len(chunk) - 1) + 1):
-        first = np.flatnonzero(chunk.instances[:-step] == chunk.instances[step:])
+    _, rows, counts = np.unique(chunk.instances, return_inverse=True, return_counts=True)
+    compared = np.where(counts <= _MAX_RINGS, np.arange(len(counts)), -1)[rows]  # (k,)
+    for step in range(1, min(_MAX_RINGS, len(chunk))):
+        first = np.flatnonzero((compared[:-step] == compared[step:]) & (compared[step:] >= 0))
         if len(first) == 0:
             break
         found.append(np.stack([first, first + step], axis=1))

@@ -6,17 +6,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from segtune import masks
 from segtune.data.checks import check_split, check_splits
 from segtune.data.layout import locate_root
 from segtune.progress import SilentReporter
-from tests.data.mutation import mutate
 from tests.data.rules.document import (
     HEIGHT,
     REMOVE,
     WIDTH,
     check,
-    check_bytes,
     copies,
     draw_images,
     image,
@@ -174,19 +171,3 @@ def test_the_order_of_categories_may_differ_between_splits(tiny_coco: Path) -> N
     write_json(file, document)
 
     assert not [code for code, _ in check_both(tiny_coco) if code.startswith("category-split")]
-
-
-def test_damage_causes_findings_only_and_what_passes_can_be_rasterised(images_root: Path) -> None:
-    sound = sound_document()
-    num_passed = 0
-    for seed in range(600):
-        found = check_bytes(mutate(sound, seed), images_root)
-
-        for finding in found.findings:
-            "\n".join((*finding.places, finding.message, finding.remedy)).encode("utf-8")
-        if found.dataset is not None:
-            num_passed += 1
-            for record in found.dataset.images:
-                for instance_record in record.instances:
-                    masks.rasterise(instance_record.segmentation, record.size_hw)
-    assert 0 < num_passed < 600

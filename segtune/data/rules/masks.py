@@ -40,6 +40,11 @@ MASKS = (
         "a polygon leaves its image by more than the image's longer side",
         "check the coordinates: pixels, x before y, of this image",
     ),
+    error(
+        "polygon-endless",
+        "a polygon is over two million pixels long, too long to be the outline of anything",
+        "draw it again; perhaps its points are out of order or of several objects",
+    ),
     warning(
         "polygon-beyond-edge",
         "a polygon leaves its image by more than a pixel",

@@ -73,6 +73,7 @@ SEGMENTATIONS = [
     ("polygon-outside", polygons([21, 3, 25, 3, 25, 8]), "annotations[0].segmentation[0]"),
     ("polygon-outside", polygons([2, -9, 6, -9, 6, 0]), "annotations[0].segmentation[0]"),
     ("polygon-far-beyond", polygons([2, 3, 6, 3, 6, 40]), "annotations[0].segmentation[0]"),
+    ("polygon-endless", polygons([0, 0, 20, 10] * 60_000), "annotations[0].segmentation[0]"),
     ("polygon-beyond-edge", polygons([2, 3, 6, 3, 6, 12]), "annotations[0].segmentation[0]"),
     (
         "polygon-beyond-edge",
