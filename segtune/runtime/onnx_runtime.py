@@ -24,7 +24,7 @@ class OnnxBackend:
     """Runs the ONNX graph of a bundle.
 
     Args:
-        bundle_folder: A folder that `segtune export --format onnx` has written.
+        bundle_folder: A folder that `segtune export --onnx` has written.
         threads: CPU threads; default: OMP_NUM_THREADS, else every usable core.
 
     Raises:
@@ -39,7 +39,7 @@ class OnnxBackend:
             raise BundleError(
                 f"the bundle has no {ONNX_GRAPH}",
                 where=str(bundle_folder),
-                remedy="export the checkpoint again, with `segtune export --format onnx`",
+                remedy="export the checkpoint again, with `segtune export --onnx`",
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
@@ -52,7 +52,7 @@ class OnnxBackend:
             raise BundleError(
                 f"ONNX Runtime cannot load the graph: {error}",
                 where=str(graph),
-                remedy="export the checkpoint again, with `segtune export --format onnx`",
+                remedy="export the checkpoint again, with `segtune export --onnx`",
             ) from error
         inputs = self._session.get_inputs()
         self._input_names = [given.name for given in inputs]

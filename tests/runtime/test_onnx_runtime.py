@@ -67,7 +67,7 @@ def test_a_bundle_whose_onnx_graph_was_removed_still_is_one(
     assert open_predictor(str(tmp_path)).model_name == "PP-YOLOE_seg-S"
     with pytest.raises(BundleError, match=r"no network\.onnx") as caught:
         open_predictor(str(tmp_path), runtime="onnx")
-    assert "segtune export --format onnx" in str(caught.value)
+    assert "segtune export --onnx" in str(caught.value)
 
 
 @OF_ONE
