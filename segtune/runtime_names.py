@@ -6,12 +6,11 @@ from typing import Literal
 
 from segtune.errors import RecipeError
 
-Runtime = Literal["auto", "paddle", "onnx", "openvino"]
-Precision = Literal["fp32", "bf16", "fp16", "int8"]
-RUNTIMES: tuple[Runtime, ...] = ("auto", "paddle", "onnx", "openvino")
-PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "int8")
+Runtime = Literal["paddle", "onnx", "openvino"]
+Precision = Literal["fp32", "bf16"]
+RUNTIMES: tuple[Runtime, ...] = ("paddle", "onnx", "openvino")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 PRECISIONS_OF: dict[Runtime, tuple[Precision, ...]] = {
-    "auto": PRECISIONS,
     "paddle": ("fp32",),
     "onnx": ("fp32",),
     "openvino": PRECISIONS,

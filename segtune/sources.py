@@ -181,7 +181,7 @@ def open_predictor(
         _refuse_all_but_paddle(
             runtime,
             where=str(path),
-            remedy=f"export it first, with `segtune export --format {runtime}`",
+            remedy="export it first, with `segtune export --onnx`",
         )
         processor.import_paddle_quietly(threads)
         return _predictor_of_checkpoint(path, device)
@@ -241,7 +241,7 @@ def export_reference(
 
 def _refuse_all_but_paddle(runtime: Runtime, *, where: str, remedy: str) -> None:
     """Raise BundleError if a runtime needs an exported network."""
-    if runtime not in ("paddle", "auto"):
+    if runtime != "paddle":
         raise BundleError(f"the runtime {runtime} runs bundles only", where=where, remedy=remedy)
 
 

@@ -19,15 +19,12 @@ RuntimeName = Annotated[
     typer.Option(
         "--runtime",
         metavar="NAME",
-        help="What runs the network: paddle, onnx, openvino, or auto for the fastest of those "
-        "that are installed and agree with the checkpoint.",
+        help="What runs the network: paddle, or onnx or openvino for a bundle with network.onnx.",
     ),
 ]
 PrecisionName = Annotated[
     str,
-    typer.Option(
-        "--precision", metavar="NAME", help="fp32; with openvino also bf16, fp16 and int8."
-    ),
+    typer.Option("--precision", metavar="NAME", help="fp32; with openvino also bf16."),
 ]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images per forward pass.")]
 DataRoot = Annotated[

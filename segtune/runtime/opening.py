@@ -27,7 +27,7 @@ def open_bundle(
     Args:
         folder: The bundle.
         device: Where to compute; all but Paddle compute on the CPU only.
-        runtime: Any but `auto`.
+        runtime: What runs it.
         precision: In which to compute, one that the runtime knows.
         threads: CPU threads; default: OMP_NUM_THREADS, else every usable core.
 
@@ -46,6 +46,4 @@ def open_bundle(
         )
     if runtime == "onnx":
         return OnnxBackend(folder, threads)
-    if runtime == "openvino":
-        return OpenVinoBackend(folder, threads, precision)
-    raise ValueError("auto is a choice among runtimes, not one of them")
+    return OpenVinoBackend(folder, threads, precision)

@@ -22,7 +22,7 @@ from segtune.processor import cpu_name, default_threads
 from segtune.runtime_names import Precision
 
 INSTALL_OPENVINO = "pip install 'segtune[openvino]'"
-EXPORT_AGAIN = "export the checkpoint again, with `segtune export --format openvino`"
+EXPORT_AGAIN = "export the checkpoint again, with `segtune export --onnx`"
 _TELEMETRY = "openvino_telemetry"
 
 

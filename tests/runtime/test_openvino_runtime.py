@@ -121,7 +121,7 @@ def test_a_bundle_without_a_graph_for_openvino_says_how_to_get_one(tmp_path: Pat
     with pytest.raises(BundleError, match=r"no network\.onnx") as caught:
         OpenVinoBackend(tmp_path)
 
-    assert "segtune export --format openvino" in str(caught.value)
+    assert "segtune export --onnx" in str(caught.value)
 
 
 def test_openvino_absent_is_an_error_that_says_how_to_install_it(
