@@ -255,7 +255,8 @@ def test_warnings_of_the_dataset_are_said_once_a_run_and_kept(data: Path, tmp_pa
     assert "instance_train.json, annotations[0].area: 0" in log
     kept = json.loads(folder.dataset_check.read_text())
     assert (kept["check"], kept["verdict"]) == ("full", "pass")
-    assert [finding["code"] for finding in kept["findings"]] == ["area-not-positive"]
+    codes = [finding["code"] for finding in kept["findings"]]
+    assert codes == ["category-few-instances", "area-not-positive"]
     assert json.loads(folder.result.read_text())["dataset_check"] == "full"
 
 
