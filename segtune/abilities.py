@@ -39,7 +39,7 @@ ABILITIES: dict[str, Abilities] = {
     "MaskRCNN-ResNet50-vd-SSLDv2-FPN": Abilities(CI, CI, HEAVY, HEAVY, HEAVY),
     "MaskRCNN-ResNet101-FPN": Abilities(CI, CI, HEAVY, HEAVY, HEAVY),
     "MaskRCNN-ResNet101-vd-FPN": Abilities(CI, CI, HEAVY, HEAVY, HEAVY),
-    "MaskRCNN-ResNeXt101-vd-FPN": Abilities(CI, CI, HEAVY, HEAVY, HEAVY),
+    "MaskRCNN-ResNeXt101-vd-FPN": Abilities(CI, CI, HEAVY, NOT_YET, HEAVY),
     "Cascade-MaskRCNN-ResNet50-FPN": Abilities(CI, CI, CI, CI, CI),
-    "Cascade-MaskRCNN-ResNet50-vd-SSLDv2-FPN": Abilities(CI, CI, HEAVY, HEAVY, HEAVY),
+    "Cascade-MaskRCNN-ResNet50-vd-SSLDv2-FPN": Abilities(CI, CI, HEAVY, NOT_YET, HEAVY),
 }
