@@ -18,10 +18,9 @@ from segtune.formats.coco_document import (
     refuse_missing_pictures,
 )
 from segtune.formats.coco_files import find_coco_files
-from segtune.formats.coco_pool import with_distinct_ids, with_distinct_names
+from segtune.formats.coco_pool import put_listed_images, with_distinct_ids, with_distinct_names
 from segtune.formats.coco_writer import annotation_name, write_documents
 from segtune.formats.duplicates import identical_files
-from segtune.formats.pictures import put_pictures
 from segtune.formats.source_paths import refuse_inside
 from segtune.progress import Reporter, SilentReporter
 
@@ -94,13 +93,7 @@ def merge(
         images = _name_and_number(images, folders, account)
         _note_duplicates(images, account, reporter)
         _write(folder, documents, categories, licenses, images)
-        put_pictures(
-            [image.picture for image in images],
-            [image.file_name for image in images],
-            folder / "images",
-            link=link,
-            reporter=reporter,
-        )
+        put_listed_images(images, folder, link=link, reporter=reporter)
     names = {category["id"]: category["name"] for category in categories}
     per_class = dict.fromkeys(names.values(), 0)
     for image in images:

@@ -144,9 +144,13 @@ def create_pipeline(
         SegtuneError: The model or the device is not there.
     """
     settings = resolve_settings(
-        pipeline, config=config, model=model, device=device, batch_size=batch_size,
+        pipeline,
+        config=config,
+        model=model,
+        device=device,
+        batch_size=batch_size,
         threshold=threshold,
-    )  # fmt: skip
+    )
     predictor = open_on_devices(settings, threads=threads, runtime=runtime, precision=precision)
     return Pipeline(predictor, settings)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from segtune.errors import RecipeError
 
@@ -10,6 +10,7 @@ Runtime = Literal["paddle", "onnx", "openvino"]
 Precision = Literal["fp32", "bf16"]
 RUNTIMES: tuple[Runtime, ...] = ("paddle", "onnx", "openvino")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+Name = TypeVar("Name", bound=str)
 PRECISIONS_OF: dict[Runtime, tuple[Precision, ...]] = {
     "paddle": ("fp32",),
     "onnx": ("fp32",),
@@ -19,25 +20,22 @@ PRECISIONS_OF: dict[Runtime, tuple[Precision, ...]] = {
 
 def parse_runtime(name: str) -> Runtime:
     """Return the runtime of that name. Raises RecipeError."""
-    for runtime in RUNTIMES:
-        if runtime == name:
-            return runtime
-    raise RecipeError(
-        f"{name!r} is not a runtime",
-        where=f"--runtime {name}",
-        remedy=f"use one of {', '.join(RUNTIMES)}",
-    )
+    return _one_of(RUNTIMES, name, "runtime")
 
 
 def parse_precision(name: str) -> Precision:
     """Return the precision of that name. Raises RecipeError."""
-    for precision in PRECISIONS:
-        if precision == name:
-            return precision
+    return _one_of(PRECISIONS, name, "precision")
+
+
+def _one_of(known: tuple[Name, ...], name: str, kind: str) -> Name:
+    for each in known:
+        if each == name:
+            return each
     raise RecipeError(
-        f"{name!r} is not a precision",
-        where=f"--precision {name}",
-        remedy=f"use one of {', '.join(PRECISIONS)}",
+        f"{name!r} is not a {kind}",
+        where=f"--{kind} {name}",
+        remedy=f"use one of {', '.join(known)}",
     )
 
 

@@ -14,9 +14,8 @@ from segtune.errors import DatasetError
 from segtune.files import atomic_folder
 from segtune.formats.coco_document import read_coco_document, refuse_missing_pictures
 from segtune.formats.coco_files import find_coco_files
-from segtune.formats.coco_pool import CocoPool, with_distinct_names
+from segtune.formats.coco_pool import CocoPool, put_listed_images, with_distinct_names
 from segtune.formats.coco_writer import annotation_name, write_documents
-from segtune.formats.pictures import put_pictures
 from segtune.formats.source_paths import refuse_inside
 from segtune.progress import Reporter, SilentReporter
 from segtune.subset import choose_like_whole, choose_per_class
@@ -111,13 +110,7 @@ def sample(
             name: pool.document([next(waiting) for _ in chosen[name]]) for name, pool in pools
         }
         write_documents(folder / "annotations", documents)
-        put_pictures(
-            [image.picture for image in listed],
-            [image.file_name for image in listed],
-            folder / "images",
-            link=link,
-            reporter=reporter,
-        )
+        put_listed_images(listed, folder, link=link, reporter=reporter)
     return SampleSummary(
         output=output,
         images={name: (len(chosen[name]), len(pool.images)) for name, pool in pools},

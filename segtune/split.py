@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from segtune.errors import DatasetError
 from segtune.files import atomic_folder
 from segtune.formats.coco_document import ListedImage
-from segtune.formats.coco_pool import CocoPool, read_pool, with_distinct_names
+from segtune.formats.coco_pool import CocoPool, put_listed_images, read_pool, with_distinct_names
 from segtune.formats.coco_writer import write_documents
 from segtune.formats.duplicates import identical_files
-from segtune.formats.pictures import put_again, put_pictures
+from segtune.formats.pictures import put_again
 from segtune.formats.source_paths import refuse_inside
 from segtune.progress import Reporter, SilentReporter
 from segtune.stratify import stratify
@@ -160,7 +160,7 @@ def split_dataset(
             _write_folds(pool, chosen, names, folder, link, reporter)
         else:
             _write_splits(pool, chosen, names, folder)
-            _put(pool.images, folder, link, reporter)
+            put_listed_images(pool.images, folder, link=link, reporter=reporter)
     return SplitSummary(
         output=output,
         parts=_parts(pool, chosen, names, wishes),
@@ -278,21 +278,11 @@ def _write_folds(
         is_val = (chosen == part).astype(np.int64)
         _write_splits(pool, is_val, ["train", "val"], folder / name)
         if part == 0 or link:
-            _put(pool.images, folder / name, link, reporter)
+            put_listed_images(pool.images, folder / name, link=link, reporter=reporter)
             continue
         for image in pool.images:
             first = folder / names[0] / "images" / image.file_name
             put_again(first, folder / name / "images" / image.file_name)
-
-
-def _put(images: Sequence[ListedImage], folder: Path, link: bool, reporter: Reporter) -> None:
-    put_pictures(
-        [image.picture for image in images],
-        [image.file_name for image in images],
-        folder / "images",
-        link=link,
-        reporter=reporter,
-    )
 
 
 def _of_part(pool: CocoPool, is_in: NDArray[np.bool_]) -> list[ListedImage]:

@@ -40,13 +40,24 @@ class Image(Protocol):
     """What is told of an image."""
 
     @property
-    def image_id(self) -> int: ...  # noqa: D102
+    def image_id(self) -> int:
+        """Id in the file."""
+        ...
+
     @property
-    def path(self) -> Path: ...  # noqa: D102
+    def path(self) -> Path:
+        """Of the image file."""
+        ...
+
     @property
-    def height(self) -> int: ...  # noqa: D102
+    def height(self) -> int:
+        """In pixels."""
+        ...
+
     @property
-    def width(self) -> int: ...  # noqa: D102
+    def width(self) -> int:
+        """In pixels."""
+        ...
 
 
 def fingerprint(categories: Categories, images: Sequence[Image], table: InstanceTable) -> str:

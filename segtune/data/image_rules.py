@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import compress
 from pathlib import Path
 
 from segtune.data.findings import FindingLog, quote
@@ -37,21 +38,29 @@ def inspect_images(
         reporter: Shown how many images are done.
     """
     _note_repeated_names(entries, log)
-    paths = [_path_fault(entry, folder) for entry in entries]
-    facts: list[ImageFacts | None] = []
+    path_faults = [_path_fault(entry, folder) for entry in entries]
+    is_there = [fault is None or fault[0] == "image-path-lenient" for fault in path_faults]
+    # An entry may repeat another's file, which is decoded once.
+    paths = list(dict.fromkeys(compress((entry.path for entry in entries), is_there)))
+    known: dict[Path, ImageFacts | _Fault] = {}
     # Threads suffice: decoding and hashing release the interpreter lock.
     with (
-        reporter.task("Decoding images", total=len(entries)) as task,
+        reporter.task("Decoding images", total=len(paths)) as task,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        looked = pool.map(partial(_inspect, cache), entries, paths)
-        for entry, (found, faults) in zip(entries, looked, strict=True):
-            facts.append(found)
-            for code, field, detail in faults:
-                log.add(code, f"{entry.pointer}{field}", detail)
+        for path, found in zip(paths, pool.map(partial(_decode, cache), paths), strict=True):
+            known[path] = found
             task.advance()
     if cache is not None:
         cache.save(reporter)
+    facts: list[ImageFacts | None] = []
+    for entry, path_fault in zip(entries, path_faults, strict=True):
+        looked = known.get(entry.path)
+        facts.append(looked if isinstance(looked, ImageFacts) else None)
+        for fault in (path_fault, _size_fault(entry, looked)):
+            if fault is not None:
+                code, field, detail = fault
+                log.add(code, f"{entry.pointer}{field}", detail)
     return facts
 
 
@@ -82,29 +91,31 @@ def _path_fault(entry: ImageEntry, folder: ImageFolder) -> _Fault | None:
     return "image-path-lenient" if opens else code, ".file_name", detail
 
 
-def _inspect(
-    cache: ImageFactsCache | None, entry: ImageEntry, path_fault: _Fault | None
-) -> tuple[ImageFacts | None, list[_Fault]]:
-    faults = [] if path_fault is None else [path_fault]
-    if path_fault is not None and path_fault[0] != "image-path-lenient":
-        return None, faults
+def _decode(cache: ImageFactsCache | None, path: Path) -> ImageFacts | _Fault:
+    """Return what a file holds, or why it cannot be told."""
     try:
-        facts = _facts(entry.path, cache)
+        facts = _facts(path, cache)
     except OSError as error:  # a folder that may not be entered
-        return None, [*faults, ("image-unreadable", ".file_name", error.strerror or str(error))]
+        return "image-unreadable", ".file_name", error.strerror or str(error)
     if facts is None:
-        return None, [*faults, ("image-empty", ".file_name", str(entry.path))]
+        return "image-empty", ".file_name", str(path)
     if facts.fault:
-        detail = f"{facts.fault} ({entry.path})"
-        return None, [*faults, ("image-unreadable", ".file_name", detail)]
-    stated, actual = (entry.width, entry.height), (facts.width, facts.height)
-    if stated != actual and not is_stated_as_stored(entry, facts):
-        detail = (
-            f"stated {entry.width} x {entry.height}, is {facts.width} x {facts.height} "
-            f"({entry.path.name})"
-        )
-        faults.append(("image-size", "", detail))
-    return facts, faults
+        return "image-unreadable", ".file_name", f"{facts.fault} ({path})"
+    return facts
+
+
+def _size_fault(entry: ImageEntry, looked: ImageFacts | _Fault | None) -> _Fault | None:
+    """Return what is wrong with the size of a picture, or with its file if that holds none."""
+    if not isinstance(looked, ImageFacts):
+        return looked
+    stated, actual = (entry.width, entry.height), (looked.width, looked.height)
+    if stated == actual or is_stated_as_stored(entry, looked):
+        return None
+    detail = (
+        f"stated {entry.width} x {entry.height}, is {looked.width} x {looked.height} "
+        f"({entry.path.name})"
+    )
+    return "image-size", "", detail
 
 
 def is_stated_as_stored(entry: ImageEntry, facts: ImageFacts) -> bool:

@@ -115,7 +115,7 @@ def _read_own_id(
 
 def _read_name(entry: dict[str, Any], pointer: str, log: FindingLog) -> str | None:
     name = entry.get("name")
-    if isinstance(name, str) and name.strip() and _is_unicode(name):
+    if isinstance(name, str) and name.strip() and is_unicode(name):
         return name
     if name is None:
         log.add("category-name-missing", f"{pointer}.name")
@@ -126,7 +126,7 @@ def _read_name(entry: dict[str, Any], pointer: str, log: FindingLog) -> str | No
 
 def _read_file_name(entry: dict[str, Any], pointer: str, log: FindingLog) -> str | None:
     name = entry.get("file_name")
-    if isinstance(name, str) and name and "\0" not in name and _is_unicode(name):
+    if isinstance(name, str) and name and "\0" not in name and is_unicode(name):
         code = _path_fault(name)
         if code is None:
             return name
@@ -145,8 +145,8 @@ def _path_fault(name: str) -> str | None:
     return None
 
 
-def _is_unicode(text: str) -> bool:
-    """Whether text can be written as UTF-8: JSON can hold halves of surrogate pairs."""
+def is_unicode(text: str) -> bool:
+    """Return whether text can be written as UTF-8: JSON can hold halves of surrogate pairs."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -18,8 +18,9 @@ from segtune.formats.coco_document import (
     refuse_missing_pictures,
 )
 from segtune.formats.coco_files import find_coco_files
-from segtune.formats.pictures import Wanted, distinct_names
+from segtune.formats.pictures import Wanted, distinct_names, put_pictures
 from segtune.formats.source_paths import clean_name
+from segtune.progress import Reporter
 
 
 @dataclass(frozen=True)
@@ -150,3 +151,16 @@ def _refuse_other_categories(first: CocoDocument, other: CocoDocument) -> None:
             where=f"{first.file.path} and {other.file.path}",
             remedy="join them by name with `segtune merge`",
         )
+
+
+def put_listed_images(
+    images: Sequence[ListedImage], dataset: Path, *, link: bool, reporter: Reporter
+) -> None:
+    """Copy or link the picture of every image to its file name below `images/` of a dataset."""
+    put_pictures(
+        [image.picture for image in images],
+        [image.file_name for image in images],
+        dataset / "images",
+        link=link,
+        reporter=reporter,
+    )

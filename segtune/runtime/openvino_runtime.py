@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segtune.bundle import ONNX_GRAPH
 from segtune.errors import BundleError, DependencyError, DeviceError
 from segtune.outputs import Outputs
 from segtune.processor import cpu_name, default_threads
+from segtune.runtime.onnx_graph import EXPORT_AGAIN, BatchedGraph, Inputs, find_onnx_graph
 from segtune.runtime_names import Precision
 
 INSTALL_OPENVINO = "pip install 'segtune[openvino]'"
-EXPORT_AGAIN = "export the checkpoint again, with `segtune export --onnx`"
 _TELEMETRY = "openvino_telemetry"
 
 
@@ -44,11 +43,7 @@ class OpenVinoBackend:
         self, bundle_folder: Path, threads: int | None = None, precision: Precision = "fp32"
     ) -> None:
         openvino = import_openvino()
-        graph = bundle_folder / ONNX_GRAPH
-        if not graph.is_file():
-            raise BundleError(
-                f"the bundle has no {ONNX_GRAPH}", where=str(bundle_folder), remedy=EXPORT_AGAIN
-            )
+        graph = find_onnx_graph(bundle_folder)
         core = openvino.Core()
         if precision == "bf16":
             _check_bfloat16(core)
@@ -59,34 +54,29 @@ class OpenVinoBackend:
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
-            self._model = core.compile_model(core.read_model(graph), "CPU", settings)
+            model = core.compile_model(core.read_model(graph), "CPU", settings)
         except RuntimeError as error:
             raise BundleError(
                 f"OpenVINO cannot load the graph: {_last_line(error)}",
                 where=str(graph),
                 remedy=EXPORT_AGAIN,
             ) from error
-        self._input_names = [given.any_name for given in self._model.inputs]
-        self._outputs = [self._model.output(name) for name in Outputs._fields]
-        self._takes_one = any(_is_one(given.partial_shape[0]) for given in self._model.inputs)
+        outputs = [model.output(name) for name in Outputs._fields]
+
+        def compute(given: Inputs) -> Outputs:
+            found = model(given)
+            # Copies: the next run writes into the same memory.
+            return Outputs(*(np.array(found[output]) for output in outputs))
+
+        self._graph = BatchedGraph(
+            compute,
+            [each.any_name for each in model.inputs],
+            takes_one=any(_is_one(each.partial_shape[0]) for each in model.inputs),
+        )
 
     def run(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
-        """Return the raw outputs, as arrays, of network inputs (N, 3, h, w).
-
-        The images on them are of `sizes_hw` (N, 2), the rest is padding.
-        """
-        if not self._takes_one:
-            return self._run_batch(images, sizes_hw)
-        rows = [slice(row, row + 1) for row in range(len(images))]
-        parts = [self._run_batch(images[row], sizes_hw[row]) for row in rows]
-        return Outputs(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-    def _run_batch(self, images: NDArray[np.float32], sizes_hw: NDArray[np.float32]) -> Outputs:
-        given = {"image": images, "im_shape": sizes_hw}
-        inputs = {name: np.ascontiguousarray(given[name], np.float32) for name in self._input_names}
-        found = self._model(inputs)
-        # Copies: the next run writes into the same memory.
-        return Outputs(*(np.array(found[output]) for output in self._outputs))
+        """Return the raw outputs of network inputs (N, 3, h, w), see `BatchedGraph.run`."""
+        return self._graph.run(images, sizes_hw)
 
 
 def import_openvino() -> ModuleType:

@@ -176,7 +176,7 @@ OFFENDERS: dict[str, Callable[[], bytes]] = {
         drawn_as([[10**4299] * 1000])  # just what Python still reads
     ),
     "20,000 instances of one image": lambda: as_json(many("annotations", 20_000)),
-    "5,000 images of one file": lambda: as_json(many("images", 5_000)),
+    "20,000 images of one file": lambda: as_json(many("images", 20_000)),
     "100,000 rings": lambda: as_json(drawn_as([[1, 1, 9, 1, 9, 9]] * 100_000)),
     "a ring of a million points": lambda: as_json(
         drawn_as([[value for turn in range(500_000) for value in (turn % 2, 5, 9, 20)]])

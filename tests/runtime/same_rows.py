@@ -16,8 +16,8 @@ from tests.fixed_rows import full_sizes
 CPU = Device("cpu")
 SIDE = 64
 COMPARED_ROWS = 40  # of each image, the best; the last ones may be others, for a bit of score
-LIMITS = Limits(box_px=0.01, score=1e-4)
-MAX_LOGIT = 1e-2  # of a mask, in parts of the largest
+LIMITS = Limits(box_px=0.01, score=1e-5)
+MAX_LOGIT = 1e-3  # of a mask, in parts of the largest
 
 
 def steady_images(network: InstanceSegmenter, batch_size: int) -> NDArray[np.float32]:

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import onnx
 import paddle
 import pytest
@@ -16,30 +15,13 @@ from segtune.export import trace
 from segtune.models.segmenter import InstanceSegmenter
 from segtune.outputs import Outputs
 from segtune.preprocess import PreprocessSpec
-from segtune.runtime.dygraph import DygraphBackend
 from segtune.runtime.onnx_conversion import convert
 from segtune.runtime.onnx_runtime import OnnxBackend
 from segtune.sources import open_predictor
-from tests.boxed_rows import BoxedRows
-from tests.fixed_rows import FixedRows, full_sizes
-from tests.runtime.same_rows import CPU, SIDE, is_same, steady_images
+from tests.fixed_rows import FixedRows
+from tests.runtime.same_rows import SIDE
 
 OF_ONE = pytest.mark.parametrize("converted", ["PP-YOLOE_seg-S"], indirect=True)
-
-
-@pytest.mark.parametrize("batch_size", [1, 3])
-def test_the_onnx_graph_finds_what_the_network_finds(
-    converted: tuple[InstanceSegmenter, Path], batch_size: int
-) -> None:
-    network, folder = converted
-    images = steady_images(network, batch_size)
-
-    found = OnnxBackend(folder, threads=1).run(images, full_sizes(images))
-
-    expected = DygraphBackend(network, CPU).run(images, full_sizes(images))
-    assert [array.dtype for array in found] == [array.dtype for array in expected]
-    np.testing.assert_allclose(found.counts, expected.counts, atol=2)
-    assert is_same(found, expected)
 
 
 @OF_ONE
@@ -88,40 +70,6 @@ def test_predicting_with_onnx_runtime_never_imports_paddle(
     )
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-class Suppressed(BoxedRows):
-    """Finds the same boxes after a suppression, which ONNX knows for one image only."""
-
-    def forward(self, images: paddle.Tensor, sizes_hw: paddle.Tensor | None = None) -> Outputs:
-        num_boxes = self.boxes.shape[0]
-        boxes = self.boxes_of(sizes_hw)
-        scores = (0.9 - 0.1 * paddle.arange(num_boxes, dtype="float32")) * paddle.eye(num_boxes)
-        scores = self.shows(images).astype("float32").reshape([-1, 1, 1]) * scores
-        rows, kept, counts = paddle._C_ops.multiclass_nms3(
-            boxes, scores, None, 0.01, 100, 100, 0.5, True, 1.0, -1
-        )
-        labels, scores, *_ = paddle.unstack(rows, axis=1)
-        maps = paddle.gather(self.maps, kept.flatten() % num_boxes)
-        return Outputs(rows[:, 2:], scores, labels.astype("int64"), maps, counts)
-
-
-@pytest.mark.parametrize("network", [BoxedRows, Suppressed])
-def test_an_onnx_graph_for_images_that_are_padded_takes_any_size_and_how_much_is_image(
-    network: type[BoxedRows], tmp_path: Path
-) -> None:
-    spec = PreprocessSpec(size_hw=(32, 48), keep_ratio=True, pad_stride=16)
-    trace(network(), spec, tmp_path)
-    convert(tmp_path)
-    backend, reference = OnnxBackend(tmp_path, threads=1), DygraphBackend(network(), CPU)
-
-    for input_hw, sizes_hw in (((32, 48), [[32, 48]]), ((48, 32), [[42, 32], [48, 30]])):
-        images = np.ones((len(sizes_hw), 3, *input_hw), np.float32)
-        sizes = np.asarray(sizes_hw, np.float32)
-        found, expected = backend.run(images, sizes), reference.run(images, sizes)
-        for name, array, wanted in zip(found._fields, found, expected, strict=True):
-            assert len(wanted) > 0
-            np.testing.assert_allclose(array, wanted, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("converted", ["Mask-RT-DETR-S"], indirect=True)

@@ -9,49 +9,12 @@ import pytest
 
 from segtune.bundle import FILES, ONNX_GRAPH
 from segtune.errors import BundleError, DependencyError, DeviceError
-from segtune.export import trace
 from segtune.models.segmenter import InstanceSegmenter
-from segtune.preprocess import PreprocessSpec
-from segtune.runtime.dygraph import DygraphBackend
-from segtune.runtime.onnx_conversion import convert
 from segtune.runtime.openvino_runtime import OpenVinoBackend, import_openvino
-from tests.boxed_rows import BoxedRows
 from tests.fixed_rows import full_sizes
-from tests.runtime.same_rows import CPU, SIDE, is_same, steady_images
+from tests.runtime.same_rows import SIDE, steady_images
 
 OF_ONE = pytest.mark.parametrize("converted", ["PP-YOLOE_seg-S"], indirect=True)
-
-
-@pytest.mark.parametrize("batch_size", [1, 3])
-def test_openvino_finds_what_the_network_finds(
-    converted: tuple[InstanceSegmenter, Path], batch_size: int
-) -> None:
-    network, folder = converted
-    images = steady_images(network, batch_size)
-
-    found = OpenVinoBackend(folder, threads=1).run(images, full_sizes(images))
-
-    expected = DygraphBackend(network, CPU).run(images, full_sizes(images))
-    assert [array.dtype for array in found] == [array.dtype for array in expected]
-    np.testing.assert_allclose(found.counts, expected.counts, atol=2)
-    assert is_same(found, expected)
-
-
-def test_openvino_takes_images_that_are_padded_of_any_size_and_how_much_is_image(
-    tmp_path: Path,
-) -> None:
-    spec = PreprocessSpec(size_hw=(32, 48), keep_ratio=True, pad_stride=16)
-    trace(BoxedRows(), spec, tmp_path)
-    convert(tmp_path)
-    backend, reference = OpenVinoBackend(tmp_path, threads=1), DygraphBackend(BoxedRows(), CPU)
-
-    for input_hw, sizes_hw in (((32, 48), [[32, 48]]), ((48, 32), [[42, 32], [48, 30]])):
-        images = np.ones((len(sizes_hw), 3, *input_hw), np.float32)
-        sizes = np.asarray(sizes_hw, np.float32)
-        found, expected = backend.run(images, sizes), reference.run(images, sizes)
-        for name, array, wanted in zip(found._fields, found, expected, strict=True):
-            assert len(wanted) > 0
-            np.testing.assert_allclose(array, wanted, atol=1e-5, err_msg=name)
 
 
 @OF_ONE

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from segtune import boxes
+from segtune.data.mask_rules import EDGE_TOLERANCE_PX
 from segtune.data.repair.document import Entry, SplitDocument
 from segtune.data.repair.masks_of_entries import (
     Box,
@@ -14,12 +15,8 @@ from segtune.data.repair.masks_of_entries import (
     finite_number,
     finite_numbers,
 )
+from segtune.data.tolerances import area_tolerance, box_tolerance
 
-# As the rules box-mismatch, box-beyond-edge and area-mismatch have them.
-_BOX_PX = 3.0
-_BOX_SHARE = 0.05  # of the mask's longer side
-_EDGE_PX = 1.0
-_AREA_SHARE = 0.1
 _SAME_PLACE_IOU = 0.5
 
 
@@ -51,7 +48,7 @@ def _repair_box(split: SplitDocument, entry: Entry, mask: UsableMask) -> None:
     has_other_meaning = cut and _is_corners(bbox, mask) and not _is_near(cut, mask.box, mask)
     if stated is None or cut is None or not _encloses(cut, mask) or has_other_meaning:
         split.set(entry, "bbox", _xywh(mask.box), "box")
-    elif np.abs(np.subtract(stated, cut)).max() > _EDGE_PX:
+    elif np.abs(np.subtract(stated, cut)).max() > EDGE_TOLERANCE_PX:
         split.set(entry, "bbox", _xywh(cut), "box-edge")
 
 
@@ -113,15 +110,12 @@ def _is_near(box: Box | list[float], other: Box, mask: UsableMask) -> bool:
 
 
 def _tolerance(mask: UsableMask) -> float:
-    x1, y1, x2, y2 = mask.box
-    return max(_BOX_PX, _BOX_SHARE * max(x2 - x1, y2 - y1))
+    return float(box_tolerance(np.array([mask.box]))[0])
 
 
 def _is_near_area(stated: float, measured: float, mask: UsableMask) -> bool:
-    x1, y1, x2, y2 = mask.box
-    # Counting pixels and measuring a ring differ by half a pixel along the outline.
-    tolerance = _AREA_SHARE * measured + (x2 - x1) + (y2 - y1)
-    return abs(stated - measured) <= tolerance
+    tolerance = area_tolerance(np.array([measured]), np.array([mask.box]))
+    return bool(abs(stated - measured) <= tolerance[0])
 
 
 def _xywh(box: Box) -> list[float]:

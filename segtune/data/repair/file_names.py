@@ -7,6 +7,7 @@ from typing import Any
 
 from segtune.data.image_paths import ImageFolder
 from segtune.data.repair.document import SplitDocument
+from segtune.data.structure_rules import is_unicode
 
 
 def repair_file_names(split: SplitDocument, folder: ImageFolder) -> None:
@@ -24,7 +25,7 @@ def name_on_disk(name: Any, folder: ImageFolder) -> str | None:
     Back-slashes, "." and empty parts, the name of the image folder in front, case, and the
     encoding of accents are overcome; so is an absolute path through a folder of that name.
     """
-    if not isinstance(name, str) or not name or "\0" in name or not _is_unicode(name):
+    if not isinstance(name, str) or not name or "\0" in name or not is_unicode(name):
         return None
     if not _is_absolute(name):
         return _below(name, folder)
@@ -58,12 +59,3 @@ def _below(name: str, folder: ImageFolder) -> str | None:
 
 def _leaves(plain: str) -> bool:
     return plain == ".." or plain.startswith(("../", "/"))
-
-
-def _is_unicode(text: str) -> bool:
-    """Return whether text has no halves of surrogate pairs, which no path on disk can have."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
